@@ -1,0 +1,81 @@
+// Durable files: written whole or not at all. Layer: base (file access; not for browsers).
+// A write goes to a temporary file beside the target, is flushed, renamed over it, and the folder is flushed, so that a
+// reader or a power cut sees the old file or the new one. See rename(2), fsync(2).
+
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { StorageError } from './errors.ts';
+
+const REMEDIES: Record<string, string> = {
+  ENOSPC: 'the disk is full: free some space and run the command again',
+  EROFS: 'the file system is read-only: choose another folder',
+  EACCES: 'permission denied: choose a folder you may write to',
+  EPERM: 'the operation is not permitted there: choose a folder you may write to',
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+  EISDIR: 'that is a folder, not a file',
+  EDQUOT: 'the disk quota is used up: free some space',
+  EMFILE: 'too many files are open: raise the limit (ulimit -n)',
+};
+
+/** Turns an operating system's error into a sentence with a remedy; anything else is returned as it is. */
+export function storageError(action: string, path: string, cause: unknown): Error {
+  const code = (cause as NodeJS.ErrnoException | null)?.code;
+  if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return cause as Error;
+  return new StorageError(`Cannot ${action} "${path}": ${REMEDIES[code] ?? code}.`, { path, cause });
+}
+
+/** A temporary name beside `path`; the process id keeps two writers apart. */
+function temporaryName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+}
+
+/** Flushes a folder's entries, where the platform lets one open a folder. */
+export function syncFolder(path: string): void {
+  if (process.platform === 'win32') return;
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Writes all bytes, whatever number `write` takes at a time. */
+export function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
+}
+
+/**
+ * Writes a file atomically and durably from one or more chunks.
+ *
+ * @throws {StorageError} with a remedy; the old file is then still there, the temporary one is gone
+ */
+export function writeDurable(path: string, chunks: string | Uint8Array | Iterable<Uint8Array>): void {
+  const temporary = temporaryName(path);
+  let fd: number | undefined;
+  try {
+    fd = openSync(temporary, 'w');
+    if (typeof chunks === 'string') writeAll(fd, Buffer.from(chunks));
+    else if (chunks instanceof Uint8Array) writeAll(fd, chunks);
+    else for (const chunk of chunks) writeAll(fd, chunk);
+    fsyncSync(fd);
+    closeSync(fd);
+    fd = undefined;
+    renameSync(temporary, path);
+    syncFolder(dirname(path));
+  } catch (cause) {
+    if (fd !== undefined) closeSync(fd);
+    rmSync(temporary, { force: true });
+    throw storageError('write', path, cause);
+  }
+}
+
+/** Makes a folder and its parents. @throws {StorageError} with a remedy */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw storageError('make the folder', path, cause);
+  }
+}
