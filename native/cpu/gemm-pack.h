@@ -1,0 +1,113 @@
+// Packing of B into panels of NR columns, [k][NR], padded with zero columns; conversion of bf16 happens on the way.
+// B as [K, N] is copied; B given as [N, K] (a weight matrix in y = x·wᵀ) is transposed in registers, LANES × LANES at a time.
+#pragma once
+
+#include "gemm-micro.h"
+
+namespace athanor::ATHANOR_ISA::gemm {
+
+// {a, b}[I...], indices from LANES on taken from b.
+template <int... I> inline F32 shuffle(F32 a, F32 b) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, I...);
+#else
+  return __builtin_shuffle(a, b, I32{I...});
+#endif
+}
+
+// r[i][j] ↔ r[j][i], by log2(LANES) stages of shuffles that are one instruction each on x86: interleave, then exchange
+// pairs, quadruples and octets of elements.
+#if ATHANOR_LANES == 4
+inline void transpose(F32 (&r)[4]) {
+  const F32 a = shuffle<0, 4, 1, 5>(r[0], r[1]), b = shuffle<2, 6, 3, 7>(r[0], r[1]);
+  const F32 c = shuffle<0, 4, 1, 5>(r[2], r[3]), d = shuffle<2, 6, 3, 7>(r[2], r[3]);
+  r[0] = shuffle<0, 1, 4, 5>(a, c);
+  r[1] = shuffle<2, 3, 6, 7>(a, c);
+  r[2] = shuffle<0, 1, 4, 5>(b, d);
+  r[3] = shuffle<2, 3, 6, 7>(b, d);
+}
+#elif ATHANOR_LANES == 8
+// Four rows become, in each 128-bit half, the transposition of their 4×4 blocks.
+inline void transposeFour(F32& r0, F32& r1, F32& r2, F32& r3) {
+  const F32 a = shuffle<0, 8, 1, 9, 4, 12, 5, 13>(r0, r1), b = shuffle<2, 10, 3, 11, 6, 14, 7, 15>(r0, r1);
+  const F32 c = shuffle<0, 8, 1, 9, 4, 12, 5, 13>(r2, r3), d = shuffle<2, 10, 3, 11, 6, 14, 7, 15>(r2, r3);
+  r0 = shuffle<0, 1, 8, 9, 4, 5, 12, 13>(a, c);
+  r1 = shuffle<2, 3, 10, 11, 6, 7, 14, 15>(a, c);
+  r2 = shuffle<0, 1, 8, 9, 4, 5, 12, 13>(b, d);
+  r3 = shuffle<2, 3, 10, 11, 6, 7, 14, 15>(b, d);
+}
+inline void transpose(F32 (&r)[8]) {
+  transposeFour(r[0], r[1], r[2], r[3]);
+  transposeFour(r[4], r[5], r[6], r[7]);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    const F32 low = r[i], high = r[i + 4];
+    r[i] = shuffle<0, 1, 2, 3, 8, 9, 10, 11>(low, high);
+    r[i + 4] = shuffle<4, 5, 6, 7, 12, 13, 14, 15>(low, high);
+  }
+}
+#elif ATHANOR_LANES == 16
+inline void transposeFour(F32& r0, F32& r1, F32& r2, F32& r3) {
+  const F32 a = shuffle<0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29>(r0, r1);
+  const F32 b = shuffle<2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31>(r0, r1);
+  const F32 c = shuffle<0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29>(r2, r3);
+  const F32 d = shuffle<2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31>(r2, r3);
+  r0 = shuffle<0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29>(a, c);
+  r1 = shuffle<2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31>(a, c);
+  r2 = shuffle<0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29>(b, d);
+  r3 = shuffle<2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31>(b, d);
+}
+inline void transpose(F32 (&r)[16]) {
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) transposeFour(r[i], r[i + 1], r[i + 2], r[i + 3]);
+  // Now r[4q + i] holds, in its 128-bit quarter c, the elements (rows 4q…4q+3, column 4c + i): transpose the quarters.
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    const F32 a = shuffle<0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27>(r[i], r[i + 4]);
+    const F32 b = shuffle<4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31>(r[i], r[i + 4]);
+    const F32 c = shuffle<0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27>(r[i + 8], r[i + 12]);
+    const F32 d = shuffle<4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31>(r[i + 8], r[i + 12]);
+    // a = quarters 0, 2 of both; b = quarters 1, 3.
+    r[i] = shuffle<0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27>(a, c);
+    r[i + 4] = shuffle<0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27>(b, d);
+    r[i + 8] = shuffle<4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31>(a, c);
+    r[i + 12] = shuffle<4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31>(b, d);
+  }
+}
+#endif
+
+// One panel from B as [N, K]: b points at the element (first column of the panel, first k), `columns` of NR exist.
+template <class T>
+inline void packPanelTransposed(const T* b, int64_t stride, int columns, int64_t kc, float* out) {
+  for (int v = 0; v < NV; v++) {
+    const T* rows = b + v * LANES * stride;
+    const int present = columns - v * LANES;
+    float* o = out + v * LANES;
+    int64_t k = 0;
+    if (present >= LANES)
+      for (; k + LANES <= kc; k += LANES) {
+        F32 r[LANES];
+#pragma GCC unroll 16
+        for (int l = 0; l < LANES; l++) r[l] = load(rows + l * stride + k);
+        transpose(r);
+#pragma GCC unroll 16
+        for (int l = 0; l < LANES; l++) store(o + (k + l) * NR, r[l]);
+      }
+    for (; k < kc; k++)
+      for (int l = 0; l < LANES; l++) o[k * NR + l] = l < present ? toFloat(rows[l * stride + k]) : 0.0f;
+  }
+}
+
+// One panel from B as [K, N].
+template <class T> inline void packPanel(const T* b, int64_t stride, int columns, int64_t kc, float* out) {
+  if (columns >= NR) {
+    for (int64_t k = 0; k < kc; k++)
+#pragma GCC unroll 4
+      for (int v = 0; v < NV; v++) store(out + k * NR + v * LANES, load(b + k * stride + v * LANES));
+    return;
+  }
+  for (int64_t k = 0; k < kc; k++)
+    for (int j = 0; j < NR; j++) out[k * NR + j] = j < columns ? toFloat(b[k * stride + j]) : 0.0f;
+}
+
+}  // namespace athanor::ATHANOR_ISA::gemm

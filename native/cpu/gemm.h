@@ -1,0 +1,199 @@
+// C[M, N] = op(A) · op(B) (+ addend) (+ bias by column): every matrix product of the CPU core.
+//
+// C is cut into tasks of some rows by some columns (split.h's choice does not matter to the bits). A task goes over its
+// columns in blocks of NC and over K in blocks of kc: it packs that block of B for itself (it stays in L2), then for
+// each tile of at most MR rows runs over the panels of the block, so that the tile's slice of A stays in L1. A is read
+// where it lies (one row a register row) unless it is bf16 or transposed: then its slice is first copied to a small
+// buffer as f32.
+//
+// Bits: an element of C is ((addend + bias + block 0) + block 1) + …, each block one chain of FMAs in order of k. The
+// blocks depend on K alone, so the result is the same for any number of threads, any split and any number of rows.
+#pragma once
+
+#include "gemm-pack.h"
+#include "gemm-tile.h"
+
+namespace athanor::ATHANOR_ISA::gemm {
+
+#ifndef ATHANOR_KC
+#define ATHANOR_KC 384
+#define ATHANOR_NC 128
+#endif
+constexpr int64_t KC = ATHANOR_KC;
+constexpr int64_t NC = ATHANOR_NC;
+// Rows of a task whose running sums live in scratch memory (C is bf16 and K has several blocks).
+constexpr int64_t SUM_ROWS = 512;
+// Up to so many rows the cost is reading B: pack one panel at a time, so that it is used out of L1.
+constexpr int64_t FEW_ROWS = 32;
+
+struct Product {
+  int64_t m, n, k;
+  Operand a, b, addend, bias, c;  // bias is one row; c.data is written; addend may be c itself
+};
+
+// The k blocks are equal but for rounding, at most KC long.
+inline int64_t blockOfK(int64_t k) {
+  const int64_t blocks = (k + KC - 1) / KC;
+  return blocks <= 1 ? k : ((k + blocks - 1) / blocks + LANES - 1) / LANES * LANES;
+}
+
+// Scratch memory of one thread.
+struct Scratch {
+  float* panels;  // [NC / NR][kc][NR]
+  float* tile;    // [MR][KC] or [KC][MR]
+  float* bias;    // [NC]
+  float* sums;    // [SUM_ROWS][NC], only where C is bf16 and k > KC
+};
+constexpr int64_t SCRATCH_FLOATS = KC * NC + KC * MR + NC;
+
+inline bool needsSums(const Product& p) { return p.c.dtype == DType::bf16 && p.k > KC; }
+
+// Bytes of workspace for `threads` threads.
+inline int64_t workspaceBytes(bool sums, int threads) {
+  return 4 * threads * (SCRATCH_FLOATS + (sums ? SUM_ROWS * NC : 0));
+}
+inline Scratch scratchOf(std::byte* workspace, bool sums, int thread) {
+  float* base = reinterpret_cast<float*>(workspace) + thread * (SCRATCH_FLOATS + (sums ? SUM_ROWS * NC : 0));
+  return {base, base + KC * NC, base + KC * NC + KC * MR, base + SCRATCH_FLOATS};
+}
+
+// Packs B's block [k0, k0 + kc) × [n0, n0 + columns).
+template <class T>
+void packBlock(const Operand& b, int64_t k0, int64_t kc, int64_t n0, int64_t columns, float* panels) {
+  for (int64_t j = 0; j < columns; j += NR) {
+    const int width = columns - j >= NR ? NR : int(columns - j);
+    if (b.transposed)
+      packPanelTransposed(reinterpret_cast<const T*>(b.at(n0 + j, k0)), b.stride, width, kc, panels + j * kc);
+    else
+      packPanel(reinterpret_cast<const T*>(b.at(k0, n0 + j)), b.stride, width, kc, panels + j * kc);
+  }
+}
+
+// The slice rows × [k0, k0 + kc) of A^T as [k][MR].
+template <int Rows, class T> void copyTransposed(const T* a, int64_t stride, int64_t kc, float* tile) {
+  for (int64_t k = 0; k < kc; k++)
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; i++) tile[k * MR + i] = toFloat(a[k * stride + i]);
+}
+template <class T, int Rows = MR> void copyTransposedOf(int rows, const T* a, int64_t stride, int64_t kc, float* tile) {
+  if (rows == Rows)
+    copyTransposed<Rows>(a, stride, kc, tile);
+  else if constexpr (Rows > 1)
+    copyTransposedOf<T, Rows - 1>(rows, a, stride, kc, tile);
+}
+
+// All rows [m0, m1) against the packed block. Tile heights differ by one at most: 128 rows are 18 tiles of 6 and 4 of 5,
+// never a last tile of 2 that would wait for its own latency.
+inline void runRows(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t k0, int64_t kc, int64_t n0,
+                    int64_t columns, const Finish& f) {
+  const int64_t tiles = (m1 - m0 + MR - 1) / MR;
+  for (int64_t t = 0; t < tiles; t++) {
+    const int64_t row = m0 + (m1 - m0) * t / tiles;
+    const int rows = int(m0 + (m1 - m0) * (t + 1) / tiles - row);
+    if (p.a.transposed) {
+      if (p.a.dtype == DType::bf16)
+        copyTransposedOf(rows, reinterpret_cast<const bf16*>(p.a.at(k0, row)), p.a.stride, kc, s.tile);
+      else
+        copyTransposedOf(rows, reinterpret_cast<const float*>(p.a.at(k0, row)), p.a.stride, kc, s.tile);
+      runTileOf<Layout::kMajor>(rows, s.tile, int64_t(0), kc, s.panels, f, row, n0, columns);
+    } else if (p.a.dtype == DType::bf16) {
+      for (int i = 0; i < rows; i++) {
+        const bf16* from = reinterpret_cast<const bf16*>(p.a.at(row + i, k0));
+        int64_t k = 0;
+        for (; k + LANES <= kc; k += LANES) store(s.tile + i * KC + k, load(from + k));
+        for (; k < kc; k++) s.tile[i * KC + k] = fromBf16(from[k]);
+      }
+      runTileOf<Layout::rows>(rows, s.tile, KC, kc, s.panels, f, row, n0, columns);
+    } else {
+      runTileOf<Layout::rows>(rows, reinterpret_cast<const float*>(p.a.at(row, k0)), p.a.stride, kc, s.panels, f, row,
+                              n0, columns);
+    }
+  }
+}
+
+// Rows [m0, m1) × columns [n0, n1) of C.
+inline void runTask(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+  const int64_t step = p.m <= FEW_ROWS ? NR : NC;
+  const int64_t block = blockOfK(p.k);
+  const bool sums = needsSums(p);
+  for (int64_t n = n0; n < n1; n += step) {
+    const int64_t columns = n1 - n < step ? n1 - n : step;
+    if (p.bias.data)
+      for (int64_t j = 0; j < columns; j++)
+        s.bias[j] = p.bias.dtype == DType::bf16 ? fromBf16(*reinterpret_cast<const bf16*>(p.bias.at(0, n + j)))
+                                                : *reinterpret_cast<const float*>(p.bias.at(0, n + j));
+    for (int64_t k0 = 0; k0 == 0 || k0 < p.k; k0 += block) {
+      const int64_t kc = p.k - k0 < block ? p.k - k0 : block;
+      if (p.b.dtype == DType::bf16)
+        packBlock<bf16>(p.b, k0, kc, n, columns, s.panels);
+      else
+        packBlock<float>(p.b, k0, kc, n, columns, s.panels);
+      // The running sums stand where (m, n) would be if the scratch were all of C.
+      const Operand running = sums ? Operand{s.sums - m0 * NC - n, NC, DType::f32, false} : p.c;
+      const bool first = k0 == 0, last = k0 + kc >= p.k;
+      runRows(p, s, m0, m1, k0, kc, n, columns,
+              {first ? p.addend : running, last ? p.c : running, first && p.bias.data ? s.bias : nullptr});
+      if (p.k == 0) break;
+    }
+  }
+}
+
+// How C is cut into tasks.
+struct Split {
+  int64_t columns, rows;  // of a task
+};
+inline Split splitOf(const Product& p, int64_t count, int threads) {
+  const int64_t panels = (p.n + NR - 1) / NR;
+  const int64_t maxPanels = NC / NR;
+  const int64_t maxRows = needsSums(p) ? SUM_ROWS : p.m;
+  // The cost of a task is its panels × (rows + PACKING): packing a panel costs as much as about 10 rows of multiplying.
+  constexpr int64_t PACKING = 10;
+  Split best{NC, maxRows};
+  int64_t bestCost = INT64_MAX;
+  const int64_t maxParts = p.m / 48 < threads ? p.m / 48 + 1 : threads;
+  for (int64_t parts = (p.m + maxRows - 1) / maxRows; parts <= maxParts || bestCost == INT64_MAX; parts++) {
+    const int64_t rows = (p.m + parts - 1) / parts;
+    int64_t blocks = (panels + maxPanels - 1) / maxPanels;
+    while (blocks < panels && count * blocks * parts % threads != 0 && blocks < 4 * threads) blocks++;
+    const int64_t width = (panels + blocks - 1) / blocks;
+    const int64_t tasks = (panels + width - 1) / width * parts * count;
+    const int64_t cost = (tasks + threads - 1) / threads * width * (rows + PACKING);
+    if (cost < bestCost) {
+      bestCost = cost;
+      best = {width * NR, rows};
+    }
+  }
+  return best;
+}
+
+// Computes `count` products of one shape, product(i) being the i-th, with all threads of the pool; workspace as
+// workspaceBytes says.
+template <class F> inline void runBatch(int64_t count, const F& product, Pool& pool, std::byte* workspace) {
+  if (count <= 0) return;
+  const Product shape = product(0);
+  if (shape.m <= 0 || shape.n <= 0) return;
+  const Split split = splitOf(shape, count, pool.threads());
+  const int64_t across = (shape.n + split.columns - 1) / split.columns;
+  const int64_t down = (shape.m + split.rows - 1) / split.rows;
+  const bool sums = needsSums(shape);
+  pool.parallel(count * across * down, [&](int64_t task, int thread) {
+    const Product p = product(task / (across * down));
+    const int64_t m0 = task / across % down * split.rows, n0 = task % across * split.columns;
+    const int64_t m1 = m0 + split.rows < p.m ? m0 + split.rows : p.m;
+    const int64_t n1 = n0 + split.columns < p.n ? n0 + split.columns : p.n;
+    runTask(p, scratchOf(workspace, sums, thread), m0, m1, n0, n1);
+  });
+}
+
+inline void run(const Product& p, Pool& pool, std::byte* workspace) {
+  runBatch(1, [&](int64_t) { return p; }, pool, workspace);
+}
+
+// A view of rank 2 as an operand.
+inline Operand operandOf(const View& v, bool transposed = false) { return {v.data, v.stride0, v.dtype, transposed}; }
+inline Operand absent() { return {nullptr, 0, DType::f32, false}; }
+inline Operand optional(const Call& call, int index) {
+  return index < call.nIn ? operandOf(call.in[index]) : absent();
+}
+
+}  // namespace athanor::ATHANOR_ISA::gemm
