@@ -1,0 +1,65 @@
+#include "block.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace athanor {
+
+namespace {
+constexpr size_t HUGE_PAGE = size_t(2) << 20;  // on x86-64 and on arm64 with 4 KiB pages
+constexpr size_t LARGEST = size_t(1) << 47;    // the user's half of a 48-bit address space
+}  // namespace
+
+std::shared_ptr<Block> Block::allocate(size_t bytes) {
+  if (bytes > LARGEST) return nullptr;
+  const size_t page = size_t(sysconf(_SC_PAGESIZE));
+  const size_t length = bytes == 0 ? page : (bytes + page - 1) / page * page;
+  const bool huge = length >= HUGE_PAGE;
+  // Huge pages need an aligned start: map more, and give back what stands over.
+  const size_t mapped = huge ? length + HUGE_PAGE : length;
+  void* map = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) return nullptr;
+  auto* start = static_cast<std::byte*>(map);
+  if (huge) {
+    const size_t ahead = (HUGE_PAGE - reinterpret_cast<uintptr_t>(start) % HUGE_PAGE) % HUGE_PAGE;
+    if (ahead > 0) munmap(start, ahead);
+    if (HUGE_PAGE - ahead > 0) munmap(start + ahead + length, HUGE_PAGE - ahead);
+    start += ahead;
+#ifdef MADV_HUGEPAGE
+    madvise(start, length, MADV_HUGEPAGE);
+#endif
+  }
+  return std::shared_ptr<Block>(new Block(start, bytes, length));
+}
+
+std::shared_ptr<Block> Block::mapFile(const char* path) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return nullptr;
+  struct stat info;
+  const bool known = fstat(fd, &info) == 0;
+  if (!known || !S_ISREG(info.st_mode)) {
+    const int error = !known ? errno : S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
+    close(fd);
+    errno = error;
+    return nullptr;
+  }
+  const size_t bytes = size_t(info.st_size);
+  if (bytes == 0) {
+    close(fd);
+    return allocate(0);
+  }
+  void* map = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
+  const int error = errno;
+  close(fd);
+  errno = error;
+  if (map == MAP_FAILED) return nullptr;
+  return std::shared_ptr<Block>(new Block(static_cast<std::byte*>(map), bytes, bytes));
+}
+
+Block::~Block() { munmap(data_, mapped_); }
+
+}  // namespace athanor

@@ -1,0 +1,83 @@
+// Builds all that is not up to date: dist/ from TypeScript, the operator header from dist/, build/athanor.node from C++.
+// node scripts/build.mjs [--native] [--native-if-possible] [--sanitize[=thread]] [--partial]
+//   --native              only the native core
+//   --native-if-possible  without a C++ compiler say so and succeed: the reference backend then does the work
+//   --sanitize            the native core's own tests with AddressSanitizer and UndefinedBehaviorSanitizer (or
+//                         ThreadSanitizer) as a program without Node: build/sanitize-…/native-tests
+//   --partial             leave out kernels whose file is not there yet, to try a new operator before its kernel
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildNative } from './build-native.mjs';
+import { fingerprint, readStamp, writeStamp } from './freshness.mjs';
+import { BuildError, ROOT } from './project.mjs';
+
+/** Held by one build at a time; a lock whose process is gone is taken over. */
+function withLock(work) {
+  const lock = join(ROOT, 'build', '.lock');
+  mkdirSync(join(ROOT, 'build'), { recursive: true });
+  const wait = new Int32Array(new SharedArrayBuffer(4));
+  for (let told = false; ; ) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw new BuildError(`Cannot write "${lock}": ${error.message}.`);
+    }
+    const owner = Number(readIfThere(lock));
+    if (owner > 0 && !isAlive(owner)) {
+      rmSync(lock, { force: true });
+      continue;
+    }
+    if (!told) console.error(`Another build (process ${owner || '?'}) is at work; waiting for it.`);
+    told = true;
+    Atomics.wait(wait, 0, 0, 200);
+  }
+  return work().finally(() => rmSync(lock, { force: true }));
+}
+
+function readIfThere(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+/** Runs tsc when a source is newer. An installed package has dist/ and no sources: nothing to do then. */
+function buildTypeScript() {
+  if (!existsSync(join(ROOT, 'src'))) return;
+  const now = fingerprint('typescript');
+  if (readStamp().typescript === now && existsSync(join(ROOT, 'dist'))) return;
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  if (!existsSync(tsc)) throw new BuildError('TypeScript is not installed: run `npm install` in this folder, then again.');
+  const result = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.json'], { cwd: ROOT, encoding: 'utf8' });
+  if (result.status !== 0) {
+    throw new BuildError(`${result.stdout}${result.stderr}\nThe TypeScript sources do not compile: correct what is named above, then run \`npm run build\` again.`);
+  }
+  writeStamp({ typescript: now });
+}
+
+async function main(flags) {
+  const known = ['--native', '--native-if-possible', '--sanitize', '--sanitize=thread', '--partial'];
+  const unknown = flags.find((flag) => !known.includes(flag));
+  if (unknown !== undefined) throw new BuildError(`Unknown option "${unknown}": there are ${known.join(', ')}.`);
+  if (!flags.includes('--native')) buildTypeScript();
+  const sanitizer = flags.includes('--sanitize=thread') ? 'thread' : flags.includes('--sanitize') ? 'address' : null;
+  await buildNative({ ifPossible: flags.includes('--native-if-possible'), sanitizer, partial: flags.includes('--partial') });
+}
+
+withLock(() => main(process.argv.slice(2))).catch((error) => {
+  console.error(error instanceof BuildError ? error.message : error);
+  process.exitCode = 1;
+});
