@@ -1,0 +1,124 @@
+// Reading JSON that somebody else wrote: every step says what stands where and what should. Layer: tokenizer (pure).
+// JSON.parse alone lets a key that is given twice win silently; here it is an error.
+
+import { FormatError } from '../base/errors.ts';
+
+/** A value inside a JSON file, with the words to complain about it. */
+export class JsonNode {
+  readonly value: unknown;
+  readonly file: string;
+  /** Where it stands, such as `model.merges[3]`; empty for the whole file. */
+  readonly place: string;
+
+  constructor(value: unknown, file: string, place = '') {
+    this.value = value;
+    this.file = file;
+    this.place = place;
+  }
+
+  /** A FormatError about this value. @param state what is wrong, after "Cannot read …: PLACE " */
+  error(state: string): FormatError {
+    return new FormatError(`Cannot read "${this.file}": ${this.place || 'the file'} ${state}.`, { path: this.file });
+  }
+
+  #expect(ok: boolean, what: string): void {
+    if (!ok) throw this.error(`should be ${what}, but is ${shown(this.value)}`);
+  }
+
+  /** A field of an object; null if it is absent. @throws {FormatError} if this is no object */
+  field(name: string): JsonNode {
+    const fields = this.object();
+    const place = this.place === '' ? name : `${this.place}.${name}`;
+    return new JsonNode(Object.hasOwn(fields, name) ? fields[name] : null, this.file, place);
+  }
+
+  get isNull(): boolean {
+    return this.value === null;
+  }
+
+  object(): Record<string, unknown> {
+    this.#expect(typeof this.value === 'object' && this.value !== null && !Array.isArray(this.value), 'an object');
+    return this.value as Record<string, unknown>;
+  }
+
+  array(): readonly unknown[] {
+    this.#expect(Array.isArray(this.value), 'an array');
+    return this.value as unknown[];
+  }
+
+  items(): JsonNode[] {
+    return this.array().map((item, i) => new JsonNode(item, this.file, `${this.place}[${i}]`));
+  }
+
+  string(): string {
+    this.#expect(typeof this.value === 'string', 'a string');
+    return this.value as string;
+  }
+
+  /** A boolean; `absent` for null. */
+  boolean(absent: boolean): boolean {
+    if (this.value === null) return absent;
+    this.#expect(typeof this.value === 'boolean', 'true or false');
+    return this.value as boolean;
+  }
+
+  /** A token id. */
+  id(): number {
+    this.#expect(Number.isInteger(this.value) && (this.value as number) >= 0 && (this.value as number) < MAX_ID, `a token id (a whole number from 0 to ${MAX_ID - 1})`);
+    return this.value as number;
+  }
+
+  /** One of the values that we can work with. */
+  supported<T extends string | number | boolean | null>(...values: T[]): T {
+    if (!values.includes(this.value as T)) {
+      throw this.error(`is ${shown(this.value)}, which is not supported; supported: ${values.map((value) => JSON.stringify(value)).join(', ')}`);
+    }
+    return this.value as T;
+  }
+}
+
+/** Ids are indices into arrays; no vocabulary in use has passed 300,000. A larger id is a damaged file. */
+const MAX_ID = 2 ** 24;
+
+/** A value in a message, cut short. */
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
+}
+
+/**
+ * Parses a whole file.
+ *
+ * @param file its name, for messages
+ * @throws {FormatError} if it is no JSON, or an object in it gives a key twice
+ */
+export function parseJson(text: string, file: string): JsonNode {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new FormatError(`Cannot read "${file}": it is not JSON (${(cause as Error).message}). Get another copy of it.`, { path: file, cause });
+  }
+  const twice = repeatedKey(text);
+  if (twice !== undefined) {
+    throw new FormatError(`Cannot read "${file}": the key ${shown(twice)} is given twice in one object. Get another copy of it, or delete one.`, { path: file });
+  }
+  return new JsonNode(value, file);
+}
+
+/** The first key that an object of this JSON text gives twice. The text must be valid JSON. */
+export function repeatedKey(text: string): string | undefined {
+  const open: (Set<string> | undefined)[] = []; // the keys of each open object; undefined for an array
+  for (const match of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) {
+    const [token, colon] = match;
+    if (token === '{') open.push(new Set());
+    else if (token === '[') open.push(undefined);
+    else if (token === '}' || token === ']') open.pop();
+    else if (colon !== undefined) {
+      const key = JSON.parse(token.slice(0, -colon.length)) as string, keys = open.at(-1)!;
+      if (keys.has(key)) return key;
+      keys.add(key);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,13 @@
+// Tokenizers: text to ids and back, training, files. Layer: tokenizer.
+// A browser imports the files it needs instead: all but files.ts and train-parallel.ts are pure.
+
+export { ByteBpe } from './byte-bpe.ts';
+export { Characters, trainChars } from './characters.ts';
+export { loadTokenizer, saveTokenizer, TOKENIZER_FILE } from './files.ts';
+export { SPLIT_PATTERNS, splitByRegex, type SplitPattern } from './split-pattern.ts';
+export { splitByScanner } from './split-scanner.ts';
+export { TokenDecoder } from './token-decoder.ts';
+export type { TokenModel } from './token-model.ts';
+export { Tokenizer, type AddedToken, type EncodeOptions } from './tokenizer.ts';
+export { formatTokenizer, parseTokenizer } from './tokenizer-json.ts';
+export { trainBpe, type TrainBpeOptions, type TrainProgress } from './train-bpe.ts';
