@@ -1,0 +1,52 @@
+// Names and attributes of all operators, written by hand: `typeof registry` would refer to itself through the gradient
+// rules, which build graphs of the same operators. Layer: core.
+
+import type { DType } from './dtype.ts';
+import type { Expression } from './expression.ts';
+import type { Meta, Shape, State } from './tensor.ts';
+
+type None = Record<never, never>;
+
+export interface OpAttrs {
+  // sources
+  input: { readonly name: string; readonly meta: Meta };
+  state: { readonly state: State };
+  fill: { readonly value: number; readonly shape: Shape; readonly dtype: DType };
+  iota: { readonly length: Shape[number]; readonly dtype: DType };
+  // views
+  reshape: { readonly shape: Shape };
+  slice: { readonly axis: number; readonly start: number; readonly length: number };
+  // primitives
+  map: { readonly expression: Expression; readonly dtypes: readonly DType[] };
+  reduce: { readonly kind: 'sum' | 'max'; readonly axis: number };
+  matmul: { readonly transA: boolean; readonly transB: boolean };
+  gather: None;
+  scatter: { readonly mode: 'set' | 'add' };
+  concat: { readonly axis: number };
+  permute: { readonly perm: readonly number[] };
+  // named operators
+  linear: None;
+  rmsNorm: { readonly eps: number };
+  rmsNormBackward: None;
+  layerNorm: { readonly eps: number };
+  layerNormBackward: None;
+  rope: { readonly inverse: boolean; readonly interleaved: boolean };
+  attention: AttentionAttrs;
+  attentionBackward: AttentionAttrs;
+  pagedAttention: AttentionAttrs;
+  linearCrossEntropy: None;
+  linearCrossEntropyGrad: None;
+  adamw: { readonly beta1: number; readonly beta2: number; readonly eps: number; readonly weightDecay: number };
+  globalNorm: None;
+}
+
+export interface AttentionAttrs {
+  /** Factor on q·k, 1/√D as a rule. */
+  readonly scale: number;
+  /** How many tokens back a token sees, itself included; 0 for all. */
+  readonly window: number;
+  /** cap · tanh(score / cap); 0 for none. */
+  readonly softcap: number;
+}
+
+export type OpName = keyof OpAttrs;

@@ -1,0 +1,52 @@
+// linearCrossEntropy: the log-probability of each target under softmax(h·wᵀ), without ever holding the logits of more
+// than a chunk of rows. A negative target counts for nothing. The second output is the log-sum-exp of the logits.
+import type { OpAttrs } from '../op-attrs.ts';
+import { NO_ATTRS, type Op } from '../op.ts';
+import { agree, ranked, refuse, shaped } from '../check.ts';
+import { expression } from '../expression.ts';
+import { crossEntropyWorkspace } from '../gemm-workspace.ts';
+import { maxOf, sizeOf, type Meta } from '../tensor.ts';
+
+/** Checks h [N, C], w [V, C], targets [N]; says the type of a number by token. */
+export function crossEntropyRow(op: string, x: readonly (Meta | null)[]): Meta {
+  const h = ranked(op, x, 0, 2), w = ranked(op, x, 1, 2);
+  agree(op, x, 'the channels of h and w', h.shape[1]!, w.shape[1]!);
+  shaped(op, x, 2, [h.shape[0]!]);
+  if (x[2]?.dtype !== 'i32') refuse(op, x, 'the targets must be i32');
+  return { shape: [h.shape[0]!], dtype: 'f32' };
+}
+
+// N tokens, C channels, V vocabulary
+export const linearCrossEntropy: Op<OpAttrs['linearCrossEntropy']> = {
+  kind: 'named',
+  attrs: NO_ATTRS,
+  infer(_a, x) {
+    const row = crossEntropyRow('linearCrossEntropy', x);
+    return [row, row];
+  },
+  decompose(b, _a, [h, w, targets]) {
+    const n = h!.shape[0]!, v = maxOf(w!.shape[0]!);
+    const logits = b.one('matmul', { transA: false, transB: true }, [h!, w!, null], 'f32'); // [N, V]
+    const top = b.one('reduce', { kind: 'max', axis: 1 }, [logits]);
+    const sums = b.one('reduce', { kind: 'sum', axis: 1 }, [b.map(expression(2, (e, z, m) => e.call('exp', e.call('sub', z!, m!))), [logits, top])]);
+    const lse = b.call('add', b.call('log', sums), top); // [N, 1]
+    const column = b.reshape(targets!, [n, 1]), ids = b.one('iota', { length: v, dtype: 'f32' }, []);
+    const picked = b.map(expression(3, (e, z, id, t) => e.call('select', e.call('eq', id!, t!), z!, e.constant(0))), [logits, ids, column]);
+    const logit = b.one('reduce', { kind: 'sum', axis: 1 }, [picked]);
+    const logprob = b.map(expression(3, (e, z, l, t) => e.call('select', e.call('lt', t!, e.constant(0)), e.constant(0), e.call('sub', z!, l!))), [logit, lse, column]);
+    return [b.reshape(logprob, [n]), b.reshape(lse, [n])];
+  },
+  vjp(b, _a, [h, w, targets], _y, [dlogprob]) {
+    const [, , dh, dw] = b.apply('linearCrossEntropyGrad', {}, [h!, w!, targets!, dlogprob!, null]);
+    return [dh!, dw!, null];
+  },
+  flops: (_a, [h, w]) => 2 * sizeOf(h!.shape) * maxOf(w!.shape[0]!),
+  workspace: (_a, [h, w], _y, t) => crossEntropyWorkspace(
+    { n: maxOf(h!.shape[0]!), c: maxOf(h!.shape[1]!), v: maxOf(w!.shape[0]!), gradient: false, dtypes: [h!.dtype, w!.dtype] }, t,
+  ),
+  compute: { inputs: [0, 1], outputs: [] },
+  samples: [
+    { name: '9x12x50', attrs: {}, inputs: [{ shape: [9, 12] }, { shape: [50, 12] }, { shape: [9], dtype: 'i32', fill: (i) => (i * 11) % 50 - (i === 4 ? 100 : 0) }] },
+    { name: 'many rows', attrs: {}, inputs: [{ shape: [200, 16] }, { shape: [33, 16] }, { shape: [200], dtype: 'i32', fill: (i) => (i * 7) % 33 }] },
+  ],
+};

@@ -1,0 +1,49 @@
+// linear: y = x·wᵀ + bias + addend, over tokens. The weight keeps the checkpoint's layout, [out, in].
+import type { OpAttrs } from '../op-attrs.ts';
+import { NO_ATTRS, type Op } from '../op.ts';
+import { agree, ranked, shaped } from '../check.ts';
+import { gemmWorkspace } from '../gemm-workspace.ts';
+import { maxOf, sizeOf } from '../tensor.ts';
+
+// N tokens, K inputs, M outputs
+export const linear: Op<OpAttrs['linear']> = {
+  kind: 'named',
+  attrs: NO_ATTRS,
+  infer(_a, x) {
+    const input = ranked('linear', x, 0, 2), weight = ranked('linear', x, 1, 2); // [N, K], [M, K]
+    agree('linear', x, "the input's and the weight's last axes", input.shape[1]!, weight.shape[1]!);
+    const shape = [input.shape[0]!, weight.shape[0]!];
+    shaped('linear', x, 2, [shape[1]!]);
+    shaped('linear', x, 3, shape);
+    return [{ shape, dtype: input.dtype }];
+  },
+  decompose(b, _a, [x, w, bias, addend]) {
+    let y = b.one('matmul', { transA: false, transB: true }, [x!, w!, null]);
+    if (bias) y = b.call('add', y, bias);
+    return [addend ? b.call('add', y, addend) : y];
+  },
+  vjp(b, _a, [x, w, bias, addend], _y, [dy], wanted) {
+    const like = (t: typeof x) => (t!.dtype === 'f32' ? 'f32' : undefined);
+    return [
+      wanted[0] ? b.one('matmul', { transA: false, transB: false }, [dy!, w!, null], like(x!)) : null,
+      // f32 whatever the compute dtype: weight gradients are summed over micro-batches.
+      wanted[1] ? b.one('matmul', { transA: true, transB: false }, [dy!, x!, null], 'f32') : null,
+      bias && wanted[2] ? b.sumTo(dy!, bias.shape) : null,
+      addend && wanted[3] ? dy! : null,
+    ];
+  },
+  flops: (_a, [x, w]) => 2 * sizeOf(x!.shape) * maxOf(w!.shape[0]!),
+  workspace: (_a, [x, w], _y, t) => gemmWorkspace(
+    { m: maxOf(x!.shape[0]!), n: maxOf(w!.shape[0]!), k: maxOf(x!.shape[1]!), transA: false, dtypes: [x!.dtype, w!.dtype] }, t,
+  ),
+  reuse: [[3, 0]],
+  addend: { input: 3, to: 0 },
+  compute: { inputs: [0, 1], outputs: [0] },
+  castable: [0],
+  samples: [
+    { name: 'plain', attrs: {}, inputs: [{ shape: [37, 24] }, { shape: [50, 24] }, null, null] },
+    { name: 'bias and addend', attrs: {}, inputs: [{ shape: [13, 33] }, { shape: [21, 33] }, { shape: [21] }, { shape: [13, 21] }] },
+    { name: 'one token', attrs: {}, inputs: [{ shape: [1, 65] }, { shape: [40, 65] }, { shape: [40] }, null] },
+    { name: 'no tokens', attrs: {}, inputs: [{ shape: [0, 8] }, { shape: [4, 8] }, null, null] },
+  ],
+};

@@ -1,0 +1,69 @@
+// pagedAttention: each token looks at the positions 0 … positions[n] of its own sequence, whose keys and values lie in
+// the rows of a cache that slotTable names (Kwon et al. 2023, arXiv 2309.06180; a block of one row here, so that the
+// size of a block is the engine's affair). A token's result does not depend on what else is in the batch.
+import { attentionShape, checkStarts } from '../attention-parts.ts';
+import { pagedAttentionWorkspace } from '../attention-workspace.ts';
+import { expression } from '../expression.ts';
+import type { OpAttrs } from '../op-attrs.ts';
+import { attrs, type Op, type SampleInput } from '../op.ts';
+import { ranked } from '../check.ts';
+import { maxOf } from '../tensor.ts';
+
+// N tokens, H query heads, KV key heads, D head size, S sequences, L positions
+export const pagedAttention: Op<OpAttrs['pagedAttention']> = {
+  kind: 'named',
+  attrs: attrs<OpAttrs['pagedAttention']>({ scale: 'number', window: 'number', softcap: 'number' }),
+  infer(_a, x) {
+    const out = attentionShape('pagedAttention', x);
+    ranked('pagedAttention', x, 3, 2);
+    checkStarts('pagedAttention', x, 4);
+    checkStarts('pagedAttention', x, 5);
+    return [out];
+  },
+  decompose(b, a, [q, kCache, vCache, slotTable, seqs, positions]) {
+    const [n, h, d] = q!.shape.map(maxOf) as [number, number, number];
+    const kv = maxOf(kCache!.shape[1]!), dv = maxOf(vCache!.shape[2]!), g = h / kv, l = maxOf(slotTable!.shape[1]!);
+    const slots = b.reshape(b.one('gather', {}, [slotTable!, seqs!]), [n * l]);
+    const rows = (cache: typeof q, size: number) => // [N·KV, L, size]
+      b.reshape(b.one('permute', { perm: [0, 2, 1, 3] }, [b.reshape(b.one('gather', {}, [cache!, slots]), [n, l, kv, size])]), [n * kv, l, size]);
+    const raw = b.one('matmul', { transA: false, transB: true }, [b.reshape(q!, [n * kv, g, d]), rows(kCache!, d), null]); // [N·KV, G, L]
+    const key = b.reshape(b.one('iota', { length: l, dtype: 'f32' }, []), [1, 1, l]), last = b.reshape(positions!, [n, 1, 1]);
+    const scores = b.map(expression(3, (e, s, j, i) => {
+      const scaled = e.call('mul', s!, e.constant(a.scale)), cap = a.softcap;
+      const capped = cap > 0 ? e.call('mul', e.constant(cap), e.call('tanh', e.call('mul', scaled, e.constant(1 / cap)))) : scaled;
+      const shown = e.call('select', e.call('le', j!, i!), capped, e.constant(-Infinity));
+      return a.window > 0 ? e.call('select', e.call('lt', e.call('sub', i!, e.constant(a.window)), j!), shown, e.constant(-Infinity)) : shown;
+    }), [b.reshape(raw, [n, h, l]), key, last]);
+    const top = b.one('reduce', { kind: 'max', axis: 2 }, [scores]);
+    const exps = b.map(expression(2, (e, s, m) => e.call('exp', e.call('sub', s!, m!))), [scores, top]);
+    const probs = b.call('div', exps, b.one('reduce', { kind: 'sum', axis: 2 }, [exps]));
+    const out = b.one('matmul', { transA: false, transB: false }, [b.reshape(probs, [n * kv, g, l]), zeroWhereAbsent(b, rows(vCache!, dv)), null]);
+    return [b.reshape(out, [n, h, dv])];
+  },
+  vjp: null,
+  flops: (a, x) => {
+    const [n = 0, h = 0, d = 0] = x[0]!.shape.map(maxOf), l = maxOf(x[3]!.shape[1]!);
+    return 2 * n * h * (a.window > 0 ? Math.min(a.window, l) : l) * (d + maxOf(x[2]!.shape[2]!));
+  },
+  workspace: (_a, x, _y, t) => pagedAttentionWorkspace(x, t),
+  castable: [0],
+  samples: [
+    { name: 'two sequences', attrs: { scale: 0.3, window: 0, softcap: 0 }, inputs: sample(6, 4, 2, 8, 2, 12) },
+    { name: 'window and softcap', attrs: { scale: 0.3, window: 4, softcap: 3 }, inputs: sample(5, 2, 1, 9, 3, 20) },
+    { name: 'long', attrs: { scale: 0.2, window: 0, softcap: 0 }, inputs: sample(3, 2, 2, 16, 1, 300) },
+  ],
+};
+
+/** A row that no slot holds was read as NaN or garbage; its probability is 0, and 0·NaN must not matter. */
+function zeroWhereAbsent(b: Parameters<(typeof pagedAttention & { kind: 'named' })['decompose']>[0], x: Parameters<typeof b.reshape>[0]) {
+  return b.map(expression(1, (e, v) => e.call('select', e.call('eq', v!, v!), v!, e.constant(0))), [x]);
+}
+
+/** Sequences of `l` positions whose slots are interleaved in the cache. */
+function sample(n: number, h: number, kv: number, d: number, s: number, l: number): SampleInput[] {
+  return [
+    { shape: [n, h, d] }, { shape: [s * l, kv, d] }, { shape: [s * l, kv, d] },
+    { shape: [s, l], dtype: 'i32', fill: (i) => (i % l) * s + Math.floor(i / l) },
+    { shape: [n], dtype: 'i32', fill: (i) => i % s }, { shape: [n], dtype: 'i32', fill: (i) => (l - 1 - 2 * i + 8 * l) % l },
+  ];
+}
