@@ -12,17 +12,19 @@ import { nodesOf, showShape, sizeOf, type Node, type Tensor } from './tensor.ts'
  * Gradients of `loss` with respect to tensors of its graph, added to the graph through `b`.
  *
  * @param loss a scalar: one element
+ * @param onto what each gradient is added to, instead of zero
  * @returns one gradient for each of `wanted`, of its shape; a zero constant where the loss does not depend on it
  * @throws {ShapeError} if loss is no scalar
  * @throws {UnsupportedOpError} if an operator on the way has no gradient, on purpose
  */
-export function gradients(b: GraphBuilder, loss: Tensor, wanted: readonly Tensor[]): Tensor[] {
+export function gradients(b: GraphBuilder, loss: Tensor, wanted: readonly Tensor[], onto: readonly Tensor[] = []): Tensor[] {
   if (sizeOf(loss.shape) !== 1) {
     throw new ShapeError(`Cannot differentiate ${showShape(loss.shape)}: reduce it to one number first.`, { op: 'gradients', shapes: [showShape(loss.shape)] });
   }
   const nodes = nodesOf({ outputs: { loss }, writes: [] });
   const onTheWay = dependants(nodes, wanted);
   const sums = new Map<Tensor, Tensor>();
+  onto.forEach((t, i) => sums.set(wanted[i]!, t));
   sums.set(loss, b.fill(1, loss.shape));
   for (const node of [...nodes].reverse()) {
     const outs = node.outs.map((t) => sums.get(t) ?? null);

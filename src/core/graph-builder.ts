@@ -7,18 +7,25 @@ import type { OpAttrs, OpName } from './op-attrs.ts';
 import { opOf } from './op-table.ts';
 import type { Builder, Inputs } from './op.ts';
 import { SCALAR_RULES, type ScalarFn } from './scalar.ts';
-import { sameShape, showShape, type Graph, type Meta, type Node, type Shape, type State, type Tensor } from './tensor.ts';
+import { nodesOf, sameShape, showShape, type Graph, type Meta, type Node, type Shape, type State, type Tensor } from './tensor.ts';
 
-/** Makes nodes with growing ids. One builder for each graph; passes start from `idAfter` of the graph they rewrite. */
+/** Makes nodes with growing ids. */
 export class GraphBuilder implements Builder {
-  #nextId: number;
-  #scope: string;
+  #nextId = 0;
+  #scope = '';
   readonly #inputs: Record<string, Tensor> = {};
   readonly #states = new Map<string, Tensor>();
 
-  constructor(options: { firstId?: number; scope?: string } = {}) {
-    this.#nextId = options.firstId ?? 0;
-    this.#scope = options.scope ?? '';
+  /** @param graph a graph to go on with: its inputs and states are known, new nodes come after its own */
+  constructor(graph?: Graph) {
+    for (const node of graph === undefined ? [] : nodesOf(graph)) {
+      this.#nextId = node.id + 1;
+      if (node.op === 'state') this.#states.set((node.attrs as OpAttrs['state']).state.id, node.outs[0]!);
+    }
+    for (const [name, t] of Object.entries(graph?.inputs ?? {})) {
+      this.#inputs[name] = t;
+      this.#nextId = Math.max(this.#nextId, t.node.id + 1);
+    }
   }
 
   get inputs(): Readonly<Record<string, Tensor>> {

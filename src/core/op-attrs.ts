@@ -15,7 +15,7 @@ export interface OpAttrs {
   iota: { readonly length: Shape[number]; readonly dtype: DType };
   // views
   reshape: { readonly shape: Shape };
-  slice: { readonly axis: number; readonly start: number; readonly length: number };
+  split: { readonly axis: number; readonly sizes: readonly number[] };
   // primitives
   map: { readonly expression: Expression; readonly dtypes: readonly DType[] };
   reduce: { readonly kind: 'sum' | 'max'; readonly axis: number };

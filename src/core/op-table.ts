@@ -8,7 +8,7 @@ import { state } from './ops/state.ts';
 import { fill } from './ops/fill.ts';
 import { iota } from './ops/iota.ts';
 import { reshape } from './ops/reshape.ts';
-import { slice } from './ops/slice.ts';
+import { split } from './ops/split.ts';
 import { map } from './ops/map.ts';
 import { reduce } from './ops/reduce.ts';
 import { matmul } from './ops/matmul.ts';
@@ -32,7 +32,7 @@ import { globalNorm } from './ops/global-norm.ts';
 
 /** Every operator by name. */
 export const REGISTRY: Registry = {
-  input, state, fill, iota, reshape, slice, map, reduce,
+  input, state, fill, iota, reshape, split, map, reduce,
   matmul, gather, scatter, concat, permute, linear, rmsNorm, rmsNormBackward,
   layerNorm, layerNormBackward, rope, attention, attentionBackward, pagedAttention, linearCrossEntropy, linearCrossEntropyGrad,
   adamw, globalNorm,

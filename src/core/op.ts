@@ -101,7 +101,7 @@ export type Op<A> = Rules<A> &
   (
     | { readonly kind: 'primitive'; reference(a: A, x: readonly (NDArray | null)[], y: readonly Meta[]): NDArray[] }
     /** `view` returns null where these strides cannot express it: a copy is made first. */
-    | { readonly kind: 'view'; view(a: A, x: ViewSource, y: Meta): ViewSpec | null; reference(a: A, x: readonly (NDArray | null)[], y: readonly Meta[]): NDArray[] }
+    | { readonly kind: 'view'; view(a: A, x: ViewSource, y: Meta, index: number): ViewSpec | null; reference(a: A, x: readonly (NDArray | null)[], y: readonly Meta[]): NDArray[] }
     | { readonly kind: 'named'; decompose(b: Builder, a: A, x: Inputs): Tensor[] }
     /** Inputs and states: values that a run is given. */
     | { readonly kind: 'source' }

@@ -23,6 +23,7 @@ export function copyNode(b: GraphBuilder, node: Node, inputs: Inputs): Tensor[] 
 /** A graph made anew by visiting its nodes in order. */
 export function rebuild(graph: Graph, visit: Visit): Graph {
   const b = new GraphBuilder();
+  for (const t of Object.values(graph.inputs)) copyNode(b, t.node, []);
   const made = new Map<Node, readonly Tensor[]>();
   const now = (t: Tensor): Tensor => made.get(t.node)![t.index]!;
   for (const node of nodesOf(graph)) {

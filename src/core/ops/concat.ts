@@ -19,12 +19,8 @@ export const concat: Op<OpAttrs['concat']> = {
     return [{ shape: first.shape.map((dim, axis) => (axis === a.axis ? length : dim)), dtype: first.dtype }];
   },
   vjp(b, a, x, _y, [dy], wanted) {
-    let start = 0;
-    return x.map((part, i) => {
-      const length = maxOf(part!.shape[a.axis]!), from = start;
-      start += length;
-      return wanted[i] ? b.one('slice', { axis: a.axis, start: from, length }, [dy!]) : null;
-    });
+    const parts = b.apply('split', { axis: a.axis, sizes: x.map((part) => maxOf(part!.shape[a.axis]!)) }, [dy!]);
+    return parts.map((part, i) => (wanted[i] ? part : null));
   },
   flops: () => 0,
   reference(a, x, [y]) {

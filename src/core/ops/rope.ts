@@ -20,18 +20,18 @@ export const rope: Op<OpAttrs['rope']> = {
   decompose(b, a, [x, positions, cosTable, sinTable]) {
     const [n, h, d] = x!.shape.map(maxOf) as [number, number, number], half = maxOf(cosTable!.shape[1]!), r = 2 * half;
     const rows = b.reshape(x!, [n * h, d]);
-    const part = (start: number, length: number) => b.one('slice', { axis: 1, start, length }, [rows]);
+    const [turning, rest] = r === d ? [rows, null] : b.apply('split', { axis: 1, sizes: [r, d - r] }, [rows]);
     const table = (t: typeof x) => b.reshape(b.one('gather', {}, [t!, positions!]), [n, 1, half]);
     const cos = table(cosTable!), sin = a.inverse ? b.call('neg', table(sinTable!)) : table(sinTable!);
-    const turned = a.interleaved ? b.reshape(part(0, r), [n * h * half, 2]) : part(0, r);
-    const first = b.one('slice', { axis: 1, start: 0, length: a.interleaved ? 1 : half }, [turned]);
-    const second = b.one('slice', { axis: 1, start: a.interleaved ? 1 : half, length: a.interleaved ? 1 : half }, [turned]);
-    const x1 = b.reshape(first, [n, h, half]), x2 = b.reshape(second, [n, h, half]);
+    const width = a.interleaved ? 1 : half;
+    const turned = a.interleaved ? b.reshape(turning!, [n * h * half, 2]) : turning!;
+    const [first, second] = b.apply('split', { axis: 1, sizes: [width, width] }, [turned]);
+    const x1 = b.reshape(first!, [n, h, half]), x2 = b.reshape(second!, [n, h, half]);
     const y1 = b.call('sub', b.call('mul', x1, cos), b.call('mul', x2, sin));
     const y2 = b.call('add', b.call('mul', x2, cos), b.call('mul', x1, sin));
-    const pair = (t: typeof x1) => b.reshape(t, a.interleaved ? [n * h * half, 1] : [n * h, half]);
+    const pair = (t: typeof x1) => b.reshape(t, a.interleaved ? [n * h * half, width] : [n * h, half]);
     const joined = b.reshape(b.one('concat', { axis: 1 }, [pair(y1), pair(y2)]), [n * h, r]);
-    return [b.reshape(r === d ? joined : b.one('concat', { axis: 1 }, [joined, part(r, d - r)]), [n, h, d])];
+    return [b.reshape(rest ? b.one('concat', { axis: 1 }, [joined, rest]) : joined, [n, h, d])];
   },
   vjp: (b, a, [, positions, cos, sin], _y, [dy]) => [
     b.one('rope', { ...a, inverse: !a.inverse }, [dy!, positions!, cos!, sin!]), null, null, null,
