@@ -23,6 +23,7 @@ inline double fmaLoop(int64_t rounds) {
   F32 a = splat(0.999f), b = splat(0.001f);
   opaque(a);
   opaque(b);
+  for (F32& c : chain) opaque(c);  // else all chains are one to the compiler
   for (int64_t i = 0; i < rounds; i++) {
 #pragma GCC unroll 12
     for (int j = 0; j < CHAINS; j++) chain[j] = fma(chain[j], a, b);
@@ -36,6 +37,7 @@ inline double bf16Loop(int64_t rounds) {
   __m512 chain[CHAINS] = {};
   __m512i a = _mm512_set1_epi16(0x3c00), b = _mm512_set1_epi16(0x3c00);
   asm volatile("" : "+v"(a), "+v"(b));
+  for (__m512& c : chain) asm volatile("" : "+v"(c));
   for (int64_t i = 0; i < rounds; i++) {
 #pragma GCC unroll 12
     for (int j = 0; j < CHAINS; j++) chain[j] = _mm512_dpbf16_ps(chain[j], (__m512bh)a, (__m512bh)b);
@@ -49,19 +51,17 @@ constexpr double (*BF16_LOOP)(int64_t) = nullptr;
 #endif
 
 inline uint64_t readLoop(const std::byte* data, size_t bytes) {
-  U32 a{}, b{}, c{}, d{};
-  constexpr size_t STEP = sizeof(U32);
-  for (size_t i = 0; i + 4 * STEP <= bytes; i += 4 * STEP) {
-    U32 x[4];
-    std::memcpy(x, data + i, sizeof x);
-    a ^= x[0];
-    b ^= x[1];
-    c ^= x[2];
-    d ^= x[3];
+  F32 a{}, b{}, c{}, d{};
+  const auto* x = reinterpret_cast<const float*>(data);
+  for (size_t i = 0; i + 4 * LANES <= bytes / sizeof(float); i += 4 * LANES) {
+    a = max(a, load(x + i));
+    b = max(b, load(x + i + LANES));
+    c = max(c, load(x + i + 2 * LANES));
+    d = max(d, load(x + i + 3 * LANES));
   }
-  a ^= b ^ c ^ d;
+  a = max(max(a, b), max(c, d));
   opaque(a);
-  return a[0];
+  return uint64_t(a[0]);
 }
 
 }  // namespace athanor::ATHANOR_ISA::probe_detail

@@ -1,5 +1,6 @@
 #include "block.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <fcntl.h>
@@ -33,10 +34,10 @@ std::shared_ptr<Block> Block::allocate(size_t bytes) {
     madvise(start, length, MADV_HUGEPAGE);
 #endif
   }
-  return std::shared_ptr<Block>(new Block(start, bytes, length));
+  return std::shared_ptr<Block>(new Block(start, length, start, bytes));
 }
 
-std::shared_ptr<Block> Block::mapFile(const char* path) {
+std::shared_ptr<Block> Block::mapFile(const char* path, uint64_t offset, uint64_t length) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return nullptr;
   struct stat info;
@@ -47,19 +48,22 @@ std::shared_ptr<Block> Block::mapFile(const char* path) {
     errno = error;
     return nullptr;
   }
-  const size_t bytes = size_t(info.st_size);
+  const auto size = uint64_t(info.st_size);
+  const uint64_t bytes = offset >= size ? 0 : std::min(length, size - offset);
   if (bytes == 0) {
     close(fd);
     return allocate(0);
   }
-  void* map = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
+  const uint64_t ahead = offset % uint64_t(sysconf(_SC_PAGESIZE));  // a map begins at a page
+  void* map = mmap(nullptr, bytes + ahead, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, off_t(offset - ahead));
   const int error = errno;
   close(fd);
   errno = error;
   if (map == MAP_FAILED) return nullptr;
-  return std::shared_ptr<Block>(new Block(static_cast<std::byte*>(map), bytes, bytes));
+  auto* start = static_cast<std::byte*>(map);
+  return std::shared_ptr<Block>(new Block(start, bytes + ahead, start + ahead, bytes));
 }
 
-Block::~Block() { munmap(data_, mapped_); }
+Block::~Block() { munmap(map_, mapped_); }
 
 }  // namespace athanor

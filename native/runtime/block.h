@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace athanor {
@@ -12,9 +13,10 @@ class Block {
   // Zero-filled bytes, aligned to a page (to 2 MiB from that size on, for huge pages). nullptr when the system refuses.
   static std::shared_ptr<Block> allocate(size_t bytes);
 
-  // A file's bytes, private to this process: a write changes memory, never the file. On failure nullptr, and errno says
-  // why. The file must not be truncated while it is mapped (the system answers a read beyond its end with SIGBUS).
-  static std::shared_ptr<Block> mapFile(const char* path);
+  // `length` bytes of a file from `offset` on (or fewer, where the file ends), private to this process: a write changes
+  // memory, never the file. On failure nullptr, and errno says why. The file must not be truncated while it is mapped
+  // (the system answers a read beyond its end with SIGBUS).
+  static std::shared_ptr<Block> mapFile(const char* path, uint64_t offset, uint64_t length);
 
   ~Block();
   Block(const Block&) = delete;
@@ -24,10 +26,12 @@ class Block {
   size_t bytes() const { return bytes_; }
 
  private:
-  Block(std::byte* data, size_t bytes, size_t mapped) : data_(data), bytes_(bytes), mapped_(mapped) {}
-  std::byte* data_;
-  size_t bytes_;   // as asked for
-  size_t mapped_;  // as mapped
+  Block(std::byte* map, size_t mapped, std::byte* data, size_t bytes)
+      : map_(map), mapped_(mapped), data_(data), bytes_(bytes) {}
+  std::byte* map_;  // as mapped, in whole pages
+  size_t mapped_;
+  std::byte* data_;  // as asked for
+  size_t bytes_;
 };
 
 }  // namespace athanor

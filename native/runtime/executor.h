@@ -21,12 +21,15 @@ struct LoadedProgram {
   std::vector<View> views;                     // of all operands, for the run in progress
 };
 
+// `polite` is honoured before the first committing instruction only; `now` always: the memory is about to go.
+enum class Abort { none, polite, now };
+
 struct RunRequest {
   LoadedProgram* program;
   const int64_t* dims;            // by bound dimension
   std::byte* const* inputs;       // by input, each with room for its largest dimensions, 64-byte aligned
   std::byte* const* outputs;      // by output, contiguous, of the size for these dimensions
-  const std::atomic<bool>* abort; // looked at between instructions
+  const std::atomic<Abort>* abort; // looked at between instructions
   double* seconds;                // by instruction, or nullptr when no profile is wanted
 };
 
