@@ -33,9 +33,9 @@ export function shaped(op: string, x: readonly (Meta | null)[], i: number, shape
   if (meta && !sameShape(meta.shape, shape)) refuse(op, x, `operand ${i} must be ${showShape(shape)}`);
 }
 
-/** The shape that operands broadcast to (right-aligned; an axis of 1 stretches). @throws {ShapeError} */
-export function broadcastShape(op: string, x: readonly (Meta | null)[]): Shape {
-  const shapes = x.filter((meta) => meta !== null).map((meta) => meta.shape);
+/** The shape that operands, and `wanted`, broadcast to (right-aligned; an axis of 1 stretches). @throws {ShapeError} */
+export function broadcastShape(op: string, x: readonly (Meta | null)[], wanted: Shape = []): Shape {
+  const shapes = [wanted, ...x.filter((meta) => meta !== null).map((meta) => meta.shape)];
   const rank = Math.max(0, ...shapes.map((shape) => shape.length));
   return Array.from({ length: rank }, (_, axis) => {
     let dim: Dim = 1;

@@ -67,6 +67,10 @@ export class GraphBuilder implements Builder {
     return x.dtype === dtype ? x : this.map(IDENTITY, [x], dtype);
   }
 
+  broadcast(x: Tensor, shape: Shape): Tensor {
+    return sameShape(x.shape, shape) ? x : this.one('map', { expression: IDENTITY, dtypes: [x.dtype], shape }, [x]);
+  }
+
   reshape(x: Tensor, shape: Shape): Tensor {
     return sameShape(x.shape, shape) ? x : this.one('reshape', { shape }, [x]);
   }

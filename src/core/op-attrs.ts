@@ -17,7 +17,8 @@ export interface OpAttrs {
   reshape: { readonly shape: Shape };
   split: { readonly axis: number; readonly sizes: readonly number[] };
   // primitives
-  map: { readonly expression: Expression; readonly dtypes: readonly DType[] };
+  /** `shape` where the operands' broadcast alone would be smaller. */
+  map: { readonly expression: Expression; readonly dtypes: readonly DType[]; readonly shape?: Shape };
   reduce: { readonly kind: 'sum' | 'max'; readonly axis: number };
   matmul: { readonly transA: boolean; readonly transB: boolean };
   gather: None;

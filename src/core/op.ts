@@ -22,6 +22,8 @@ export interface Builder {
   /** One scalar function elementwise: `b.call('add', x, y)`; numbers are constants. */
   call(fn: ScalarFn, ...args: (Tensor | number)[]): Tensor;
   cast(x: Tensor, dtype: DType): Tensor;
+  /** Repeats along axes of 1, and new leading axes, up to `shape`. */
+  broadcast(x: Tensor, shape: Shape): Tensor;
   reshape(x: Tensor, shape: Shape): Tensor;
   /** Sums over axes until the shape is `shape`: the reverse of a broadcast. */
   sumTo(x: Tensor, shape: Shape): Tensor;

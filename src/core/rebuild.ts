@@ -20,12 +20,16 @@ export function copyNode(b: GraphBuilder, node: Node, inputs: Inputs): Tensor[] 
   return b.apply(node.op, node.attrs, inputs, node.outs.map(({ dtype }) => dtype));
 }
 
-/** A graph made anew by visiting its nodes in order. */
-export function rebuild(graph: Graph, visit: Visit): Graph {
+/**
+ * A graph made anew by visiting its nodes in order.
+ *
+ * @param late outputs of nodes that a visit put off and made later, by old node
+ */
+export function rebuild(graph: Graph, visit: Visit, late: (node: Node, index: number) => Tensor | undefined = () => undefined): Graph {
   const b = new GraphBuilder();
   for (const t of Object.values(graph.inputs)) copyNode(b, t.node, []);
   const made = new Map<Node, readonly Tensor[]>();
-  const now = (t: Tensor): Tensor => made.get(t.node)![t.index]!;
+  const now = (t: Tensor): Tensor => late(t.node, t.index) ?? made.get(t.node)![t.index]!;
   for (const node of nodesOf(graph)) {
     const inputs = node.inputs.map((t) => (t === null ? null : now(t)));
     made.set(node, inScope(b, node.scope, () => visit(b, node, inputs) ?? copyNode(b, node, inputs)));

@@ -45,19 +45,19 @@ export const map: Op<OpAttrs['map']> = {
       const instructions = code.flatMap(({ fn, dst, args, value }) => [SCALAR_RULES[fn].code, dst, value ?? args[0] ?? 0, args[1] ?? 0, args[2] ?? 0]);
       return [registers, code.length, ...instructions, outs.length, ...outs];
     },
-    decode: (numbers, x, y) => ({ expression: decodeRegisters(numbers, x.length), dtypes: y.map((meta) => meta.dtype) }),
+    decode: (numbers, x, y) => ({ expression: decodeRegisters(numbers, x.length), dtypes: y.map((meta) => meta.dtype), shape: y[0]!.shape }),
   },
   infer(a, x) {
     if (x.length !== a.expression.inputs) refuse('map', x, `its expression takes ${a.expression.inputs} operands`);
-    const shape = broadcastShape('map', x);
+    const shape = broadcastShape('map', x, a.shape);
     return a.dtypes.map((dtype) => ({ shape, dtype }));
   },
-  vjp(b, a, x, _y, dy, wanted) {
+  vjp(b, a, x, y, dy, wanted) {
     const inputs = x.flatMap((tensor, i) => (wanted[i] && isFloating(tensor!.dtype) ? [i] : []));
     const derivative = differentiateExpression(a.expression, dy.map((d) => d !== null), inputs);
     const given = dy.filter((d) => d !== null);
     const dtypes = inputs.map((i) => x[i]!.dtype);
-    const full = b.apply('map', { expression: derivative, dtypes }, [...x, ...given]);
+    const full = b.apply('map', { expression: derivative, dtypes, shape: y[0]!.shape }, [...x, ...given]);
     const result: (ReturnType<typeof b.reshape> | null)[] = x.map(() => null);
     inputs.forEach((i, k) => { result[i] = b.sumTo(full[k]!, x[i]!.shape); });
     return result;

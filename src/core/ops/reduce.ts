@@ -15,7 +15,7 @@ export const reduce: Op<OpAttrs['reduce']> = {
     return [{ shape: meta.shape.map((dim, i) => (i === a.axis ? 1 : dim)), dtype: meta.dtype }];
   },
   vjp(b, a, [x], [y], [dy]) {
-    if (a.kind === 'sum') return [b.map(expression(2, (_e, _x, d) => d!), [x!, dy!], x!.dtype)];
+    if (a.kind === 'sum') return [b.cast(b.broadcast(dy!, x!.shape), x!.dtype)];
     // The maximum's gradient goes to every element that equals it.
     const toMaxima = expression(3, (e, value, top, d) => e.call('select', e.call('eq', value!, top!), d!, e.constant(0)));
     return [b.map(toMaxima, [x!, y!, dy!], x!.dtype)];
