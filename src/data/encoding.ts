@@ -178,6 +178,7 @@ export class StreamDecoder {
       if (this.#encoding === 'ascii' || this.#encoding === 'binary') this.#encoding = 'utf-8';
     }
     if (this.#encoding === 'utf-8') return this.#decodeUtf8(chunk, more);
+    // Always in streaming mode: some Node 20 and 22 releases decode windows-1252 as latin1 outside of it.
     this.#decoder ??= new TextDecoder(this.#encoding);
     const text = this.#decoder.decode(chunk, { stream: more });
     this.#invalid += count(text, '\ufffd');
@@ -189,7 +190,7 @@ export class StreamDecoder {
     const end = more ? wholeUtf8(joined) : joined.length;
     this.#carry = Buffer.from(joined.subarray(end));
     const start = !this.#started && joined[0] === 0xef && joined[1] === 0xbb && joined[2] === 0xbf ? 3 : 0;
-    if (joined.length > 0) this.#started = true;
+    if (end > 0) this.#started = true;
     const bytes = joined.subarray(Math.min(start, end), end), text = bytes.toString('utf8');
     if (!isUtf8(bytes)) this.#invalid += count(text, '\ufffd') - countReplacementBytes(bytes);
     return text;

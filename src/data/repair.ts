@@ -13,8 +13,8 @@ const WINDOWS_1252 = '\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030
 
 /** Cheap sign of double encoding: a UTF-8 lead byte read as a letter, then a continuation byte read as something. */
 const MOJIBAKE_SIGN = /[\u00c2-\u00f4][\u0080-\u00bf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]/;
-/** One such pair also occurs in honest text (`É»`), so a document needs this many, and nearly all its runs must agree. */
-const MIN_RUNS = 3;
+/** One such pair also occurs in honest text (`É»`): a document must give so many characters, and nearly all runs must agree. */
+const MIN_CHARACTERS = 3;
 const MIN_AGREEMENT = 0.9;
 
 /**
@@ -44,7 +44,7 @@ export function repairText(text: string, counts: RepairCounts): string {
  */
 export function undoDoubleEncoding(text: string): string | undefined {
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  let runs = 0, agreed = 0;
+  let runs = 0, agreed = 0, characters = 0;
   const undone = text.replace(/[^\0-\x7f]+/g, (run) => {
     runs++;
     const bytes = toWindows1252(run);
@@ -52,12 +52,13 @@ export function undoDoubleEncoding(text: string): string | undefined {
     try {
       const decoded = decoder.decode(bytes);
       agreed++;
+      characters += decoded.length;
       return decoded;
     } catch {
       return run;
     }
   });
-  return agreed >= MIN_RUNS && agreed >= MIN_AGREEMENT * runs ? undone : undefined;
+  return characters >= MIN_CHARACTERS && agreed >= MIN_AGREEMENT * runs ? undone : undefined;
 }
 
 function toWindows1252(run: string): Uint8Array | undefined {
