@@ -1,0 +1,98 @@
+// What a model family is: one file that says how its config.json reads, how its graph is built and how its checkpoints
+// name the weights. Everything else (training, decoding, loading, counting) is derived. Layer: models.
+
+import type { z } from 'zod';
+import type { Context, Traced } from '../nn/index.ts';
+
+/** Fields that every family's configuration has, named as in config.json. */
+export interface ModelConfig {
+  readonly vocab_size: number;
+  readonly tie_word_embeddings: boolean;
+}
+
+/** A configuration in the words of this repository, whatever the family calls them. */
+export interface ModelDims {
+  readonly nLayers: number;
+  readonly nEmbd: number;
+  readonly nHeads: number;
+  readonly nKvHeads: number;
+  readonly headSize: number;
+  readonly vocabSize: number;
+  /** Positions that the model can tell apart. */
+  readonly maxPositions: number;
+}
+
+/** Where a State lies in a checkpoint; `transposed` says that the file holds [in, out] where the State is [out, in]. */
+export interface StoredName {
+  readonly name: string;
+  readonly transposed: boolean;
+}
+
+/** A configuration that cannot be built: which field, and why. */
+export interface Impossible {
+  readonly key: string;
+  readonly why: string;
+}
+
+export interface Family<C extends ModelConfig = ModelConfig> {
+  /** `model_type` of config.json. */
+  readonly modelType: string;
+  /** The fields that are used; a field that cannot be honoured is a literal of the one value that can. */
+  readonly schema: z.ZodType<C> & { readonly shape: Readonly<Record<string, unknown>> };
+  /** A model of some thousand parameters that shows every feature, for tests. */
+  readonly tiny: C;
+  /** Fields of config.json that say nothing new here but that other readers want. */
+  readonly written: Readonly<Record<string, unknown>>;
+  /** State names to checkpoint names, `*` standing for the number of the layer in both. */
+  readonly weights: Readonly<Record<string, string | StoredName>>;
+  /** What the checkpoint's names begin with, and some older files leave out. */
+  readonly prefix: string;
+  /** Tensors of a checkpoint that hold nothing learned (masks, rotary frequencies), by pattern of the name. */
+  readonly ignored: RegExp;
+  /** Rewrites older and newer spellings of config.json into this schema's. */
+  upgrade?(raw: Readonly<Record<string, unknown>>): Record<string, unknown>;
+  /** Numbers that do not fit each other. */
+  check(config: C): Impossible | undefined;
+  dims(config: C): ModelDims;
+  /** The configuration whose tensors a checkpoint holds; those that `config` lacks are zero there. */
+  stored?(config: C): C;
+  build(ctx: Context, config: C): Traced;
+}
+
+/** A weight that the checkpoint keeps as [in, out]. */
+export function transposed(name: string): StoredName {
+  return { name, transposed: true };
+}
+
+/** Where the State `id` lies in a checkpoint, or undefined if the family has no such State. */
+export function weightName(family: Pick<Family, 'weights'>, id: string): StoredName | undefined {
+  return swapped(Object.entries(family.weights).map(([ours, stored]) => [ours, asStored(stored)] as const), id);
+}
+
+/** The State that lies in a checkpoint under `name`: the reverse of `weightName`. */
+export function stateName(family: Pick<Family, 'weights'>, name: string): string | undefined {
+  return swapped(Object.entries(family.weights).map(([ours, stored]) => [asStored(stored).name, { name: ours, transposed: false }] as const), name)?.name;
+}
+
+const asStored = (stored: string | StoredName): StoredName => (typeof stored === 'string' ? { name: stored, transposed: false } : stored);
+
+/** Finds the pattern that fits and puts the layer's number into the other one. */
+function swapped(table: readonly (readonly [string, StoredName])[], name: string): StoredName | undefined {
+  for (const [pattern, other] of table) {
+    const star = pattern.indexOf('*');
+    if (star < 0) {
+      if (pattern === name) return other;
+      continue;
+    }
+    const head = pattern.slice(0, star), tail = pattern.slice(star + 1);
+    if (!name.startsWith(head) || !name.endsWith(tail) || name.length <= head.length + tail.length) continue;
+    const layer = name.slice(head.length, name.length - tail.length);
+    if (/^(0|[1-9][0-9]*)$/.test(layer)) return { ...other, name: other.name.replace('*', layer) };
+  }
+  return undefined;
+}
+
+/** Whether `a` is a multiple of `b`, and if not, the sentence that says so. */
+export function mustDivide(key: string, a: number, byKey: string, b: number): Impossible | undefined {
+  return a % b === 0 ? undefined : { key, why: `${key} ${a} must be a multiple of ${byKey} ${b}` };
+}

@@ -1,0 +1,7 @@
+// All model families, by the `model_type` of their config.json. Layer: models.
+
+import type { Family } from './family.ts';
+import gpt2 from './gpt2.ts';
+import llama from './llama.ts';
+
+export const FAMILIES: Readonly<Record<string, Family>> = { gpt2, llama };

@@ -1,0 +1,23 @@
+// Between channels and heads. Layer: nn.
+
+import type { Tensor } from '../core/index.ts';
+import type { Context } from './context.ts';
+
+// N tokens, C channels, H heads, D head size
+
+/** [N, H·D] → [N, H, D]. */
+export function splitHeads(ctx: Context, x: Tensor, nHeads: number): Tensor {
+  return ctx.b.reshape(x, [x.shape[0]!, nHeads, (x.shape[1] as number) / nHeads]);
+}
+
+/** [N, H, D] → [N, H·D]. */
+export function mergeHeads(ctx: Context, x: Tensor): Tensor {
+  const [n, nHeads, headSize] = x.shape as [Tensor['shape'][number], number, number];
+  return ctx.b.reshape(x, [n, nHeads * headSize]);
+}
+
+/** Parts of [N, k·C], side by side, each [N, C]: a projection that computes queries, keys and values at once. */
+export function splitChannels(ctx: Context, x: Tensor, parts: number): Tensor[] {
+  const width = (x.shape[1] as number) / parts;
+  return ctx.b.apply('split', { axis: 1, sizes: new Array<number>(parts).fill(width) }, [x]);
+}

@@ -1,0 +1,33 @@
+// Normalisation layers. Layer: nn.
+
+import type { Tensor } from '../core/index.ts';
+import type { Context } from './context.ts';
+
+// N tokens, C channels
+
+/**
+ * y = x / sqrt(mean(x²) + eps) · weight, with the parameter `NAME.weight` [C], which starts at one.
+ *
+ * @param x [N, C]
+ * @see Zhang & Sennrich 2019, arXiv 1910.07467, eq. 4
+ */
+export function rmsNorm(ctx: Context, x: Tensor, name: string, eps: number): Tensor {
+  return ctx.b.within(name, () => {
+    const weight = ctx.parameter('weight', [x.shape[1] as number], { kind: 'ones' });
+    return ctx.b.one('rmsNorm', { eps }, [x, weight]);
+  });
+}
+
+/**
+ * y = (x − mean) / sqrt(var + eps) · weight + bias, with the parameters `NAME.weight` and, if wanted, `NAME.bias` [C].
+ *
+ * @param x [N, C]
+ * @see Ba, Kiros & Hinton 2016, arXiv 1607.06450, eq. 3–4
+ */
+export function layerNorm(ctx: Context, x: Tensor, name: string, { eps, bias }: { readonly eps: number; readonly bias: boolean }): Tensor {
+  return ctx.b.within(name, () => {
+    const channels = x.shape[1] as number, weight = ctx.parameter('weight', [channels], { kind: 'ones' });
+    const offset = bias ? ctx.parameter('bias', [channels], { kind: 'zeros' }) : null;
+    return ctx.b.one('layerNorm', { eps }, [x, weight, offset]);
+  });
+}
