@@ -11,3 +11,4 @@ export type { TokenModel } from './token-model.ts';
 export { Tokenizer, type AddedToken, type EncodeOptions } from './tokenizer.ts';
 export { formatTokenizer, parseTokenizer } from './tokenizer-json.ts';
 export { trainBpe, type TrainBpeOptions, type TrainProgress } from './train-bpe.ts';
+export { trainBpeParallel, type TrainParallelOptions } from './train-parallel.ts';

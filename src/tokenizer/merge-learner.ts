@@ -4,10 +4,10 @@
 // of smaller ids) are those of Hugging Face's BpeTrainer, so that both learn the same merges.
 
 import { grown } from './grown.ts';
-import { CandidateHeap, PairCounts, type Candidate } from './pair-counts.ts';
+import { CandidateHeap, PairCounts } from './pair-counts.ts';
 import type { WordCounts } from './word-counts.ts';
 
-const NONE = -1;
+const HEAD = 3; // of a word: count (8 bytes), number of symbols; then the symbols
 
 /** What a merge made: the ids of the pair and of the result, which may be an older token of the same spelling. */
 export interface LearnedMerge {
@@ -19,140 +19,118 @@ export interface LearnedMerge {
 /** The growing vocabulary, kept by the caller: gives the id for the result of a merge, undefined to forbid it. */
 export type NameMerge = (left: number, right: number) => number | undefined;
 
-/** Words as symbols, merged step by step. */
+/** Words as symbols, merged step by step. A word is named by its place in the one array that holds all. */
 export class MergeLearner {
-  readonly #starts: Int32Array; // of each word in #symbols
-  readonly #lengths: Int32Array; // in symbols, shrinking
-  readonly #symbols: Int32Array;
-  readonly #wordCounts: Float64Array;
+  readonly #words: Int32Array;
+  readonly #counts: Float64Array; // the same memory: a word starts at an even place
   readonly #pairs = new PairCounts();
   readonly #heap: CandidateHeap;
   readonly #minFrequency: number;
-  // Lists of words, as linked nodes of one array: [word, next] for each; freed nodes are used again.
-  #nodes = new Int32Array(1 << 16);
-  #nodesUsed = 0;
-  #freeNode = NONE;
-  // Pairs that got new places in this step, and the list of their words, by pair.
-  #heads = new Int32Array(1 << 16).fill(NONE);
-  #touched: number[] = [];
+  // For each candidate the words that hold its pair, in the order of the array.
+  #lists = new Int32Array(1 << 16);
+  #listsUsed = 0;
+  // Of this step: which pair was gained in which word, as they come; and each pair once.
+  #gains = new Int32Array(1 << 16);
+  #gainsUsed = 0;
+  #gained: number[] = [];
 
   /** @param byteIds the id of each byte */
   constructor(words: WordCounts, byteIds: ArrayLike<number>, minFrequency: number) {
-    const n = words.ends.length;
     this.#heap = new CandidateHeap(this.#pairs);
     this.#minFrequency = Math.max(1, minFrequency);
-    this.#wordCounts = words.counts;
-    this.#symbols = Int32Array.from(words.bytes, (byte) => byteIds[byte]!);
-    this.#starts = new Int32Array(n);
-    this.#lengths = new Int32Array(n);
-    for (let word = 0, start = 0; word < n; start = words.ends[word++]!) {
-      this.#starts[word] = start;
-      this.#lengths[word] = words.ends[word]! - start;
-      for (let i = start; i + 1 < words.ends[word]!; i++) {
-        this.#change(this.#symbols[i]!, this.#symbols[i + 1]!, this.#wordCounts[word]!, word);
+    const { bytes, ends, counts } = words;
+    // A word takes at most 1 more for evenness; the first place is left free, so that no word is named 0.
+    this.#words = new Int32Array(2 * Math.ceil((bytes.length + ends.length * (HEAD + 1) + 2) / 2));
+    this.#counts = new Float64Array(this.#words.buffer);
+    for (let i = 0, from = 0, word = 2; i < ends.length; from = ends[i++]!) {
+      const length = ends[i]! - from;
+      this.#counts[word >> 1] = counts[i]!;
+      this.#words[word + 2] = length;
+      for (let k = 0; k < length; k++) this.#words[word + HEAD + k] = byteIds[bytes[from + k]!]!;
+      for (let k = word + HEAD; k + 1 < word + HEAD + length; k++) {
+        this.#change(this.#words[k]!, this.#words[k + 1]!, counts[i]!, word);
       }
+      word += (HEAD + length + 1) & ~1;
     }
-    this.#pushTouched();
+    this.#endStep();
   }
 
   /** Learns the next merge; undefined when no pair is left that comes often enough. */
   step(name: NameMerge): LearnedMerge | undefined {
     for (let top = this.#heap.pop(); top !== undefined; top = this.#heap.pop()) {
-      const count = this.#pairs.counts[top.pair]!;
+      const count = this.#pairs.count(top.pair);
       if (top.count !== count) {
         if (count > 0) this.#heap.push({ ...top, count });
-        else this.#freeList(top.words);
         continue;
       }
       if (count < this.#minFrequency) return undefined;
       const left = this.#pairs.left[top.pair]!, right = this.#pairs.right[top.pair]!;
       const result = name(left, right);
-      if (result === undefined) {
-        this.#freeList(top.words);
-        continue;
-      }
-      this.#apply(top, left, right, result);
+      if (result === undefined) continue;
+      for (let i = top.from; i < top.to; i++) this.#mergeWord(this.#lists[i]!, left, right, result);
+      this.#endStep();
       return { left, right, result };
     }
     return undefined;
   }
 
-  #apply(top: Candidate, left: number, right: number, result: number): void {
-    for (let node = top.words; node !== NONE; node = this.#nodes[node + 1]!) {
-      this.#mergeWord(this.#nodes[node]!, left, right, result);
-    }
-    this.#freeList(top.words);
-    this.#pushTouched();
-  }
-
   /** Joins every `left right` of a word, from the left, and counts the neighbours anew. */
   #mergeWord(word: number, left: number, right: number, result: number): void {
-    const symbols = this.#symbols, start = this.#starts[word]!, end = start + this.#lengths[word]!;
-    const count = this.#wordCounts[word]!;
+    const words = this.#words, start = word + HEAD, end = start + words[word + 2]!;
+    const count = this.#counts[word >> 1]!;
     let write = start;
     for (let read = start; read < end;) {
-      if (symbols[read] !== left || read + 1 >= end || symbols[read + 1] !== right) {
-        symbols[write++] = symbols[read++]!;
+      if (words[read] !== left || read + 1 >= end || words[read + 1] !== right) {
+        words[write++] = words[read++]!;
         continue;
       }
       if (write > start) {
-        this.#change(symbols[write - 1]!, left, -count, word);
-        this.#change(symbols[write - 1]!, result, count, word);
+        this.#change(words[write - 1]!, left, -count, word);
+        this.#change(words[write - 1]!, result, count, word);
       }
       if (read + 2 < end) {
-        this.#change(right, symbols[read + 2]!, -count, word);
-        this.#change(result, symbols[read + 2]!, count, word);
+        this.#change(right, words[read + 2]!, -count, word);
+        this.#change(result, words[read + 2]!, count, word);
       }
-      symbols[write++] = result;
+      words[write++] = result;
       read += 2;
     }
-    this.#lengths[word] = write - start;
+    words[word + 2] = write - start;
   }
 
   /** Adds to a pair's count; a gain also notes the word, once (a word's changes come together). */
   #change(left: number, right: number, by: number, word: number): void {
     const pair = this.#pairs.indexOf(left, right);
-    this.#pairs.counts[pair]! += by;
+    this.#pairs.add(pair, by);
     if (by < 0) return;
-    if (pair >= this.#heads.length) {
-      const before = this.#heads.length;
-      this.#heads = grown(this.#heads, pair + 1).fill(NONE, before);
-    }
-    const head = this.#heads[pair]!;
-    if (head === NONE) this.#touched.push(pair);
-    else if (this.#nodes[head] === word) return;
-    this.#heads[pair] = this.#newNode(word, head);
+    const before = this.#pairs.gain(pair, word);
+    if (before < 0) return;
+    if (before === 0) this.#gained.push(pair);
+    if (this.#gainsUsed + 2 > this.#gains.length) this.#gains = grown(this.#gains, 0);
+    this.#gains[this.#gainsUsed++] = pair;
+    this.#gains[this.#gainsUsed++] = word;
   }
 
-  #newNode(word: number, next: number): number {
-    let node = this.#freeNode;
-    if (node !== NONE) this.#freeNode = this.#nodes[node + 1]!;
-    else {
-      node = this.#nodesUsed;
-      this.#nodesUsed += 2;
-      if (this.#nodesUsed > this.#nodes.length) this.#nodes = grown(this.#nodes, this.#nodesUsed);
+  /** Sorts what was gained by pair, as lists, and makes candidates of the pairs. */
+  #endStep(): void {
+    const pairs = this.#pairs;
+    for (const pair of this.#gained) {
+      const from = this.#listsUsed, count = pairs.count(pair);
+      if (count > 0) {
+        this.#listsUsed += pairs.gains(pair);
+        this.#heap.push({ pair, count, from, to: this.#listsUsed });
+      }
+      pairs.setGains(pair, count > 0 ? from : -1); // where its next word goes
     }
-    this.#nodes[node] = word;
-    this.#nodes[node + 1] = next;
-    return node;
-  }
-
-  #freeList(head: number): void {
-    if (head === NONE) return;
-    let last = head;
-    while (this.#nodes[last + 1] !== NONE) last = this.#nodes[last + 1]!;
-    this.#nodes[last + 1] = this.#freeNode;
-    this.#freeNode = head;
-  }
-
-  /** Makes candidates of the pairs that got new places. */
-  #pushTouched(): void {
-    for (const pair of this.#touched) {
-      const count = this.#pairs.counts[pair]!, words = this.#heads[pair]!;
-      this.#heads[pair] = NONE;
-      if (count > 0) this.#heap.push({ pair, count, words });
-      else this.#freeList(words);
+    if (this.#listsUsed > this.#lists.length) this.#lists = grown(this.#lists, this.#listsUsed);
+    for (let i = 0; i < this.#gainsUsed; i += 2) {
+      const pair = this.#gains[i]!, at = pairs.gains(pair);
+      if (at < 0) continue;
+      this.#lists[at] = this.#gains[i + 1]!;
+      pairs.setGains(pair, at + 1);
     }
-    this.#touched = [];
+    for (const pair of this.#gained) pairs.endStep(pair);
+    this.#gained.length = 0;
+    this.#gainsUsed = 0;
   }
 }

@@ -8,6 +8,10 @@ const SHORT_WORD = 48;
 
 const NO_RANK = 0x7fffffff;
 const STRIDE = 4; // left, right, rank, result
+const RANK = 2;
+const RESULT = 3;
+/** Scratch memory above this many elements is given back after the word that needed it. */
+const KEPT_SCRATCH = 1 << 16;
 const POSITIONS = 2 ** 32; // a heap key is rank · 2^32 + position; exact up to rank 2^21
 
 /** Merges as flat triples: left id, right id, id of what they become; the rank is the position in the list. */
@@ -23,13 +27,18 @@ function hashPair(left: number, right: number): number {
 export class MergeTable {
   readonly #table: Int32Array;
   readonly #mask: number;
-  readonly #ranks = new Int32Array(SHORT_WORD); // scratch: rank of the pair that starts at each symbol
+  readonly #places = new Int32Array(SHORT_WORD); // scratch: where in the table the pair that starts at each symbol is
+  readonly #ranks = new Int32Array(SHORT_WORD); // scratch: and its rank
+  #next = new Int32Array(256); // scratch of long words
+  #previous = new Int32Array(256);
+  readonly #heap = new MinHeap();
 
   /** @param isBlocked ids that no merge may give (special tokens): such merges are left out */
   constructor(merges: MergeTriples, isBlocked: (id: number) => boolean = () => false) {
     let slots = 16;
-    while (slots < merges.length) slots *= 2; // length / 3 merges: at most a third full
+    while (slots * 3 < merges.length * 2) slots *= 2; // at most half full
     this.#table = new Int32Array(slots * STRIDE).fill(-1);
+    for (let at = 0; at < this.#table.length; at += STRIDE) this.#table[at + RANK] = NO_RANK;
     this.#mask = slots - 1;
     for (let i = 0; i < merges.length; i += 3) {
       if (!isBlocked(merges[i + 2]!)) this.#set(merges[i]!, merges[i + 1]!, i / 3, merges[i + 2]!);
@@ -41,27 +50,16 @@ export class MergeTable {
     const at = this.#find(left, right);
     this.#table[at] = left;
     this.#table[at + 1] = right;
-    this.#table[at + 2] = rank;
-    this.#table[at + 3] = result;
+    this.#table[at + RANK] = rank;
+    this.#table[at + RESULT] = result;
   }
 
-  /** Where the pair stands, or the free place where it would. */
+  /** Where the pair stands, or the free place where it would (of rank NO_RANK). */
   #find(left: number, right: number): number {
     const table = this.#table, mask = this.#mask;
-    let slot = hashPair(left, right) & mask;
-    while (table[slot * STRIDE]! >= 0 && (table[slot * STRIDE] !== left || table[slot * STRIDE + 1] !== right)) {
-      slot = (slot + 1) & mask;
-    }
-    return slot * STRIDE;
-  }
-
-  #rank(left: number, right: number): number {
-    const at = this.#find(left, right);
-    return this.#table[at]! >= 0 ? this.#table[at + 2]! : NO_RANK;
-  }
-
-  #result(left: number, right: number): number {
-    return this.#table[this.#find(left, right) + 3]!;
+    let at = (hashPair(left, right) & mask) * STRIDE;
+    while (table[at]! >= 0 && (table[at] !== left || table[at + 1] !== right)) at = (at + STRIDE) & (mask * STRIDE);
+    return at;
   }
 
   /**
@@ -75,54 +73,66 @@ export class MergeTable {
   }
 
   #mergeShort(symbols: Int32Array, length: number): number {
-    const ranks = this.#ranks;
-    for (let i = 0; i + 1 < length; i++) ranks[i] = this.#rank(symbols[i]!, symbols[i + 1]!);
+    const table = this.#table, ranks = this.#ranks, places = this.#places;
+    for (let i = 0; i + 1 < length; i++) this.#look(symbols, i);
     let n = length;
     while (n > 1) {
       let best = 0;
       for (let i = 1; i + 1 < n; i++) if (ranks[i]! < ranks[best]!) best = i;
       if (ranks[best] === NO_RANK) break;
-      symbols[best] = this.#result(symbols[best]!, symbols[best + 1]!);
+      symbols[best] = table[places[best]! + RESULT]!;
       n--;
       for (let i = best + 1; i < n; i++) {
         symbols[i] = symbols[i + 1]!;
         ranks[i] = ranks[i + 1]!;
+        places[i] = places[i + 1]!;
       }
-      if (best + 1 < n) ranks[best] = this.#rank(symbols[best]!, symbols[best + 1]!);
-      if (best > 0) ranks[best - 1] = this.#rank(symbols[best - 1]!, symbols[best]!);
+      if (best + 1 < n) this.#look(symbols, best);
+      if (best > 0) this.#look(symbols, best - 1);
     }
     return n;
   }
 
+  /** Notes the rank and place of the pair that starts at `i`. */
+  #look(symbols: Int32Array, i: number): void {
+    const at = this.#find(symbols[i]!, symbols[i + 1]!);
+    this.#places[i] = at;
+    this.#ranks[i] = this.#table[at + RANK]!;
+  }
+
+  /** Puts a pair of a long word on the heap, if it is one that merges. */
+  #offer(left: number, right: number, position: number): void {
+    const rank = this.#table[this.#find(left, right) + RANK]!;
+    if (rank !== NO_RANK) this.#heap.push(rank * POSITIONS + position);
+  }
+
   #mergeLong(symbols: Int32Array, length: number): number {
-    const next = new Int32Array(length), previous = new Int32Array(length);
-    const heap = new MinHeap(length);
+    if (this.#next.length < length || this.#next.length > length + KEPT_SCRATCH) {
+      this.#next = new Int32Array(Math.max(length, 256));
+      this.#previous = new Int32Array(Math.max(length, 256));
+    }
+    const table = this.#table, next = this.#next, previous = this.#previous, heap = this.#heap;
+    heap.clear();
     for (let i = 0; i < length; i++) {
       next[i] = i + 1;
       previous[i] = i - 1;
-      if (i + 1 < length) {
-        const rank = this.#rank(symbols[i]!, symbols[i + 1]!);
-        if (rank !== NO_RANK) heap.push(rank * POSITIONS + i);
-      }
+      if (i + 1 < length) this.#offer(symbols[i]!, symbols[i + 1]!, i);
     }
     while (heap.size > 0) {
       const key = heap.pop(), rank = Math.floor(key / POSITIONS), i = key - rank * POSITIONS;
       const j = next[i]!;
-      // What was merged away is -1, and a pair that has changed since has another rank.
-      if (symbols[i]! < 0 || j >= length || this.#rank(symbols[i]!, symbols[j]!) !== rank) continue;
-      symbols[i] = this.#result(symbols[i]!, symbols[j]!);
+      if (symbols[i]! < 0 || j >= length) continue; // merged away, or nothing behind it any more
+      const at = this.#find(symbols[i]!, symbols[j]!);
+      if (table[at + RANK] !== rank) continue; // the pair has changed since
+      symbols[i] = table[at + RESULT]!;
       symbols[j] = -1;
       const after = next[j]!, before = previous[i]!;
       next[i] = after;
       if (after < length) {
         previous[after] = i;
-        const right = this.#rank(symbols[i]!, symbols[after]!);
-        if (right !== NO_RANK) heap.push(right * POSITIONS + i);
+        this.#offer(symbols[i]!, symbols[after]!, i);
       }
-      if (before >= 0) {
-        const left = this.#rank(symbols[before]!, symbols[i]!);
-        if (left !== NO_RANK) heap.push(left * POSITIONS + before);
-      }
+      if (before >= 0) this.#offer(symbols[before]!, symbols[i]!, before);
     }
     let n = 0;
     for (let i = 0; i < length; i = next[i]!) symbols[n++] = symbols[i]!;
@@ -133,10 +143,12 @@ export class MergeTable {
 /** A binary heap of numbers, the least on top. */
 class MinHeap {
   size = 0;
-  #keys: Float64Array;
+  #keys = new Float64Array(256);
 
-  constructor(capacity: number) {
-    this.#keys = new Float64Array(Math.max(16, capacity));
+  /** Forgets all keys, and the memory of a giant word. */
+  clear(): void {
+    this.size = 0;
+    if (this.#keys.length > KEPT_SCRATCH) this.#keys = new Float64Array(256);
   }
 
   push(key: number): void {

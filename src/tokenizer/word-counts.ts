@@ -81,11 +81,7 @@ export class WordCounter {
 
   /** What was counted so far. */
   take(): WordCounts {
-    const { size } = this.#words, ends = new Uint32Array(size);
-    let length = 0;
-    for (let i = 0; i < size; i++) ends[i] = length += this.#words.lengthOf(i);
-    const bytes = new Uint8Array(length);
-    for (let i = 0; i < size; i++) bytes.set(this.#words.bytesOf(i), i === 0 ? 0 : ends[i - 1]!);
-    return { bytes, ends, counts: this.#counts.slice(0, size) };
+    const { bytes, ends } = this.#words.flatten();
+    return { bytes, ends, counts: this.#counts.slice(0, ends.length) };
   }
 }

@@ -1,22 +1,21 @@
 // A hash table from byte strings to dense indices: word counts in training, the word cache in encoding.
-// Layer: tokenizer (pure). Keys are kept in one array of 32-bit words, zero-padded, and compared four bytes at a time;
-// a JavaScript Map would need a string for each look-up.
+// Layer: tokenizer (pure). A JavaScript Map would need a string for each look-up. Keys are compared four bytes at a time,
+// and a look-up touches two places in memory, the slot and the record: with an array for each field it was half as fast.
 
 import { grown } from './grown.ts';
 
 const FIRST_SLOTS = 1 << 12;
+const SLOT = 2; // of a slot: hash, record (0 for none)
+const HEAD = 2; // of a record: index, length in bytes; then the bytes, zero-padded to whole words of 32 bits
 const TAIL_MASKS = Int32Array.of(-1, 0xff, 0xffff, 0xffffff); // by length modulo 4
 
 /** Distinct byte strings, numbered in the order in which they came. */
 export class WordTable {
   /** How many there are. */
   size = 0;
-  #slots = new Int32Array(FIRST_SLOTS); // index + 1; 0 is empty
-  #hashes = new Int32Array(FIRST_SLOTS);
-  #starts = new Int32Array(FIRST_SLOTS); // in #keys
-  #lengths = new Int32Array(FIRST_SLOTS); // in bytes
-  #keys = new Int32Array(FIRST_SLOTS * 2);
-  #keysUsed = 0;
+  #slots = new Int32Array(FIRST_SLOTS * SLOT);
+  #records = new Int32Array(FIRST_SLOTS * 4);
+  #recordsEnd = 1; // a record is never at 0, which means none
 
   /**
    * The index of view[start..start+length), added if it is new (`size` then grew by one).
@@ -29,74 +28,75 @@ export class WordTable {
     for (let k = 0; k < words; k++) {
       let word = view.getInt32(start + k * 4, true);
       if (k === words - 1) word &= lastMask;
-      hash = Math.imul((hash << 5 | hash >>> 27) ^ word, 0x9e3779b1); // multiply and rotate, as FxHash
+      hash = Math.imul((hash << 5 | hash >>> 27) ^ word, 0x9e3779b1); // rotate and multiply, as FxHash
     }
     hash ^= hash >>> 15;
-    const slots = this.#slots, mask = slots.length - 1;
-    let slot = hash & mask;
-    for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
-      const index = entry - 1;
-      if (this.#hashes[index] === hash && this.#lengths[index] === length && this.#equals(index, view, start, words, lastMask)) {
-        return index;
+    const slots = this.#slots, records = this.#records, mask = slots.length - 1;
+    let slot = (hash * SLOT) & mask;
+    for (let record = slots[slot + 1]!; record !== 0; record = slots[slot + 1]!) {
+      if (slots[slot] === hash && records[record + 1] === length && sameWord(records, record + HEAD, view, start, words, lastMask)) {
+        return records[record]!;
       }
-      slot = (slot + 1) & mask;
+      slot = (slot + SLOT) & mask;
     }
-    slots[slot] = this.size + 1;
-    return this.#add(hash, view, start, length);
+    slots[slot] = hash;
+    slots[slot + 1] = this.#recordsEnd;
+    return this.#add(view, start, length);
   }
 
-  /** Whether the key of `index` is the word at `start`. */
-  #equals(index: number, view: DataView, start: number, words: number, lastMask: number): boolean {
-    const keys = this.#keys, base = this.#starts[index]!, last = words - 1;
-    for (let k = 0; k < last; k++) if (keys[base + k] !== view.getInt32(start + k * 4, true)) return false;
-    return words === 0 || keys[base + last] === (view.getInt32(start + last * 4, true) & lastMask);
-  }
-
-  #add(hash: number, view: DataView, start: number, length: number): number {
-    const index = this.size++, words = (length + 3) >> 2;
-    if (index >= this.#hashes.length) {
-      this.#hashes = grown(this.#hashes, 0);
-      this.#starts = grown(this.#starts, 0);
-      this.#lengths = grown(this.#lengths, 0);
-    }
-    if (this.#keysUsed + words > this.#keys.length) this.#keys = grown(this.#keys, this.#keysUsed + words);
-    this.#hashes[index] = hash;
-    this.#starts[index] = this.#keysUsed;
-    this.#lengths[index] = length;
-    for (let k = 0; k < words; k++) this.#keys[this.#keysUsed + k] = view.getInt32(start + k * 4, true);
-    if (words > 0) this.#keys[this.#keysUsed + words - 1]! &= TAIL_MASKS[length & 3]!;
-    this.#keysUsed += words;
-    if (this.size * 2 > this.#slots.length) this.#rehash();
-    return index;
+  #add(view: DataView, start: number, length: number): number {
+    const words = (length + 3) >> 2, record = this.#recordsEnd;
+    this.#recordsEnd = record + HEAD + words;
+    if (this.#recordsEnd > this.#records.length) this.#records = grown(this.#records, this.#recordsEnd);
+    const records = this.#records;
+    records[record] = this.size;
+    records[record + 1] = length;
+    for (let k = 0; k < words; k++) records[record + HEAD + k] = view.getInt32(start + k * 4, true);
+    if (words > 0) records[this.#recordsEnd - 1]! &= TAIL_MASKS[length & 3]!;
+    this.size++;
+    if (this.size * 2 * SLOT > this.#slots.length) this.#rehash();
+    return this.size - 1;
   }
 
   #rehash(): void {
-    const slots = new Int32Array(this.#slots.length * 4), mask = slots.length - 1;
-    for (let index = 0; index < this.size; index++) {
-      let slot = this.#hashes[index]! & mask;
-      while (slots[slot] !== 0) slot = (slot + 1) & mask;
-      slots[slot] = index + 1;
+    const old = this.#slots, slots = new Int32Array(old.length * 4), mask = slots.length - 1;
+    for (let i = 0; i < old.length; i += SLOT) {
+      if (old[i + 1] === 0) continue;
+      let slot = (old[i]! * SLOT) & mask;
+      while (slots[slot + 1] !== 0) slot = (slot + SLOT) & mask;
+      slots[slot] = old[i]!;
+      slots[slot + 1] = old[i + 1]!;
     }
     this.#slots = slots;
   }
 
-  /** The length in bytes of the word `index`. */
-  lengthOf(index: number): number {
-    return this.#lengths[index]!;
-  }
-
-  /** The bytes of the word `index`. */
-  bytesOf(index: number): Uint8Array {
-    // Keys were read little-endian; writing them byte by byte keeps the order on any machine.
-    const out = new Uint8Array(this.#lengths[index]!), start = this.#starts[index]!;
-    for (let i = 0; i < out.length; i++) out[i] = this.#keys[start + (i >> 2)]! >>> ((i & 3) * 8);
-    return out;
+  /** All words' bytes one after another, and where each ends. */
+  flatten(): { bytes: Uint8Array<ArrayBuffer>; ends: Uint32Array<ArrayBuffer> } {
+    const records = this.#records, ends = new Uint32Array(this.size);
+    let length = 0;
+    for (let record = 1; record < this.#recordsEnd; record += HEAD + ((records[record + 1]! + 3) >> 2)) {
+      ends[records[record]!] = length += records[record + 1]!;
+    }
+    const bytes = new Uint8Array(length);
+    for (let record = 1, at = 0; record < this.#recordsEnd; record += HEAD + ((records[record + 1]! + 3) >> 2)) {
+      const size = records[record + 1]!;
+      // Words were read little-endian; writing them byte by byte keeps the order on any machine.
+      for (let i = 0; i < size; i++) bytes[at++] = records[record + HEAD + (i >> 2)]! >>> ((i & 3) * 8);
+    }
+    return { bytes, ends };
   }
 
   /** Forgets all words, keeping the room. */
   clear(): void {
     this.size = 0;
-    this.#keysUsed = 0;
+    this.#recordsEnd = 1;
     this.#slots.fill(0);
   }
+}
+
+/** Whether the key at records[at..] is the word at `start`. */
+function sameWord(records: Int32Array, at: number, view: DataView, start: number, words: number, lastMask: number): boolean {
+  const last = words - 1;
+  for (let k = 0; k < last; k++) if (records[at + k] !== view.getInt32(start + k * 4, true)) return false;
+  return words === 0 || records[at + last] === (view.getInt32(start + last * 4, true) & lastMask);
 }
