@@ -66,7 +66,8 @@ export async function buildCorpus(options: CorpusOptions): Promise<Corpus> {
 
 async function build(options: CorpusOptions, spool: Spool): Promise<Corpus> {
   const { raw = false, filters = DEFAULT_FILTERS, nearCopies = 0.8, seed = 0 } = options, report = emptyReport();
-  const files = capFiles(await listFiles(options.sources, report, options), options.caps ?? {}, report);
+  const found = await listFiles(options.sources, report, { ...options, without: [...(options.without ?? []), options.dir] });
+  const files = capFiles(found, options.caps ?? {}, report);
   let documents: Documents = readDocuments(files, report, options);
   if (!raw) documents = dropExactCopies(filterDocuments(documents, report, filters), report);
   const signatures = new Signatures(spool);

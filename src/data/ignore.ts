@@ -124,7 +124,7 @@ function matchOne(pattern: string, p: number, name: string, s: number): number |
 }
 
 const POSIX_CLASSES: Record<string, RegExp> = {
-  alnum: /[0-9A-Za-z]/, alpha: /[A-Za-z]/, blank: /[ \t]/, cntrl: /[\0-\x1f\x7f]/, digit: /\d/, graph: /[!-~]/, lower: /[a-z]/,
+  alnum: /[0-9A-Za-z]/, alpha: /[A-Za-z]/, blank: /[ \t]/, cntrl: /[^ -~\x80-\uffff]/, digit: /\d/, graph: /[!-~]/, lower: /[a-z]/,
   print: /[ -~]/, punct: /[!-/:-@[-`{-~]/, space: /[ \t-\r]/, upper: /[A-Z]/, xdigit: /[0-9A-Fa-f]/,
 };
 

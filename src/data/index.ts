@@ -2,6 +2,7 @@
 
 export { BatchStream, sequentialBatches, type Batch, type BatchCursor, type BatchOptions, type Sampling } from './batch-stream.ts';
 export { buildCorpus, type CorpusOptions } from './build-corpus.ts';
+export { corpusOptions, dataSchema, type DataConfig } from './config.ts';
 export { Corpus, type CorpusManifest, type Side } from './corpus.ts';
 export { groupOf, type Document, type Documents, type Stage } from './document.ts';
 export { detectEncoding, StreamDecoder, type EncodingName } from './encoding.ts';

@@ -39,6 +39,8 @@ export type WalkOptions = {
   gitignore?: boolean;
   /** Follow symbolic links, each real folder once (default false: links are skipped). */
   followLinks?: boolean;
+  /** Folders that are not entered wherever they are met: where results go must not be read as data. */
+  without?: readonly string[];
   onSkip?: (relative: string, reason: SkipReason) => void;
 };
 
@@ -70,12 +72,14 @@ class Walker {
   readonly #options: WalkOptions;
   readonly #include: IgnoreRules | undefined;
   readonly #exclude: IgnoreRules;
+  readonly #without: ReadonlySet<string>;
   /** Real paths of the folders on the way down or done, only where links are followed: a loop ends here. */
   readonly #visited = new Set<string>();
 
   constructor(options: WalkOptions) {
     this.#options = options;
     this.#exclude = new IgnoreRules(options.exclude ?? DEFAULT_EXCLUDES);
+    this.#without = new Set((options.without ?? []).map(identity));
     this.#include = options.include === undefined ? undefined : new IgnoreRules(options.include);
   }
 
@@ -112,6 +116,7 @@ class Walker {
     }
     const isFolder = stats.isDirectory();
     if (this.#exclude.match(relative, isFolder) === true || isIgnored(folder.rules, relative, isFolder)) return this.#skip(relative, 'excluded');
+    if (isFolder && this.#without.has(`${stats.dev}:${stats.ino}`)) return this.#skip(relative, 'excluded');
     if (isFolder) return yield* this.folder({ path, relative, rules: folder.rules });
     if (!stats.isFile()) return this.#skip(relative, 'not-a-file'); // a pipe would block for ever
     if (this.#include !== undefined && this.#include.match(relative, false) !== true) return this.#skip(relative, 'not-included');
@@ -131,6 +136,12 @@ class Walker {
   #skip(relative: string, reason: SkipReason): void {
     this.#options.onSkip?.(relative, reason);
   }
+}
+
+/** A folder by device and inode, so that links and other spellings of its path do not hide it; itself if it is missing. */
+function identity(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? path : `${stats.dev}:${stats.ino}`;
 }
 
 /** The deepest ignore file decides first; its last matching line wins. */

@@ -60,6 +60,12 @@ describe('buildCorpus()', () => {
     expect(readdirSync(out).sort()).toEqual(['corpus.json', 'train.jsonl', 'validation.jsonl']);
   });
 
+  it('does not read its own results where they lie inside the source', async () => {
+    files({ 'a.md': prose('a'), 'runs/old/metrics.jsonl': prose('metrics') });
+    const inside = { dir: join(source, 'runs', 'new'), without: [join(source, 'runs', 'old')], validationFraction: 0 };
+    for (let time = 0; time < 2; time++) expect(ids(await build(inside), 'train')).toEqual(['source/a.md']);
+  });
+
   it('gives the same bytes for the same seed and another split for another', async () => {
     files(Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`d${i}/a.md`, prose(`p${i}`)])));
     const bytes = async (seed: number, to: string): Promise<string[]> => {
