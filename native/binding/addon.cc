@@ -236,6 +236,8 @@ bool takeInputs(napi_env env, napi_value list, uint32_t length, Job& job) {
       return false;
     }
     if (need > 0) std::memcpy(place, bytes.data, need);
+    // A program may read rows that are not there (row 0 of none): they are zeros, the same in every run.
+    std::memset(place + need, 0, extentBytes(input.view) - need);
     job.inputs.push_back(place);
     place += (extentBytes(input.view) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
