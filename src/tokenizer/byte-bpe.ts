@@ -96,7 +96,8 @@ export class ByteBpe implements TokenModel {
   /** Merges a piece that the cache has just made room for. @returns its value in the cache */
   #encodeNew(bytes: Uint8Array, start: number, size: number): number {
     try {
-      return this.#cache.store(this.#symbols, this.#mergePiece(bytes, start, size));
+      const count = this.#mergePiece(bytes, start, size); // may replace #symbols
+      return this.#cache.store(this.#symbols, count);
     } catch (cause) {
       this.#cache.clear(); // the room made for it must not stay empty
       throw cause;

@@ -106,16 +106,32 @@ export function parseJson(text: string, file: string): JsonNode {
   return new JsonNode(value, file);
 }
 
+/** Where the string that starts with a quote at `start` ends: its closing quote. By hand, since a regular expression
+ * runs out of stack on a string of some megabytes. */
+function closingQuote(text: string, start: number): number {
+  let i = text.indexOf('"', start + 1);
+  for (;;) {
+    let backslashes = 0;
+    while (text[i - 1 - backslashes] === '\\') backslashes++;
+    if (backslashes % 2 === 0) return i;
+    i = text.indexOf('"', i + 1);
+  }
+}
+
 /** The first key that an object of this JSON text gives twice. The text must be valid JSON. */
 export function repeatedKey(text: string): string | undefined {
   const open: (Set<string> | undefined)[] = []; // the keys of each open object; undefined for an array
-  for (const match of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) {
-    const [token, colon] = match;
+  const structure = /["{}[\]]/g, colon = /\s*:/y;
+  for (let match = structure.exec(text); match !== null; match = structure.exec(text)) {
+    const [token] = match;
     if (token === '{') open.push(new Set());
     else if (token === '[') open.push(undefined);
-    else if (token === '}' || token === ']') open.pop();
-    else if (colon !== undefined) {
-      const key = JSON.parse(token.slice(0, -colon.length)) as string, keys = open.at(-1)!;
+    else if (token !== '"') open.pop();
+    else {
+      const end = closingQuote(text, match.index);
+      structure.lastIndex = colon.lastIndex = end + 1;
+      if (!colon.test(text)) continue; // a value
+      const key = JSON.parse(text.slice(match.index, end + 1)) as string, keys = open.at(-1)!;
       if (keys.has(key)) return key;
       keys.add(key);
     }
