@@ -41,9 +41,12 @@ export function syncFolder(path: string): void {
   }
 }
 
+/** Linux takes less than 2 GiB in one write, and Node.js refuses a longer one. */
+const MAX_WRITE_BYTES = 2 ** 30;
+
 /** Writes all bytes, whatever number `write` takes at a time. */
 export function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, MAX_WRITE_BYTES));
 }
 
 /**

@@ -1,8 +1,14 @@
 // What a model family is: one file that says how its config.json reads, how its graph is built and how its checkpoints
 // name the weights. Everything else (training, decoding, loading, counting) is derived. Layer: models.
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Context, Traced } from '../nn/index.ts';
+
+/** A size in a configuration; the bound is that of the program format's shapes. */
+export const COUNT = z.int().positive().max(2 ** 31 - 1);
+
+/** Layers of a model; more are a slip, and would be traced for minutes before anything complains. */
+export const LAYERS = z.int().positive().max(4096);
 
 /** Fields that every family's configuration has, named as in config.json. */
 export interface ModelConfig {

@@ -14,16 +14,15 @@
 import { z } from 'zod';
 import { embeddingTable, geluMlp, layerNorm, linear, lookup, mergeHeads, splitChannels, splitHeads, type Context, type Traced } from '../nn/index.ts';
 import type { Tensor } from '../core/index.ts';
-import { mustDivide, transposed, type Family } from './family.ts';
+import { COUNT, LAYERS, mustDivide, transposed, type Family } from './family.ts';
 
-const count = z.int().positive();
 const schema = z.object({
-  vocab_size: count.default(50257),
-  n_positions: count.default(1024),
-  n_embd: count.default(768),
-  n_layer: count.default(12),
-  n_head: count.default(12),
-  n_inner: count.nullish(),
+  vocab_size: COUNT.default(50257),
+  n_positions: COUNT.default(1024),
+  n_embd: COUNT.default(768),
+  n_layer: LAYERS.default(12),
+  n_head: COUNT.default(12),
+  n_inner: COUNT.nullish(),
   activation_function: z.enum(['gelu_new', 'gelu_pytorch_tanh']).default('gelu_new'),
   layer_norm_epsilon: z.number().positive().default(1e-5),
   initializer_range: z.number().nonnegative().default(0.02),

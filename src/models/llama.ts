@@ -10,25 +10,24 @@
 import { z } from 'zod';
 import { embeddingTable, gatedMlp, linear, lookup, mergeHeads, rmsNorm, rotary, splitHeads, type Context, type RopeScaling, type Traced } from '../nn/index.ts';
 import type { Tensor } from '../core/index.ts';
-import { mustDivide, type Family } from './family.ts';
+import { COUNT, LAYERS, mustDivide, type Family } from './family.ts';
 
-const count = z.int().positive();
 const scaling = z.discriminatedUnion('rope_type', [
   z.object({ rope_type: z.literal('linear'), factor: z.number().positive() }),
   z.object({
     rope_type: z.literal('llama3'), factor: z.number().positive(), low_freq_factor: z.number().positive(),
-    high_freq_factor: z.number().positive(), original_max_position_embeddings: count,
+    high_freq_factor: z.number().positive(), original_max_position_embeddings: COUNT,
   }),
 ]);
 const schema = z.object({
-  vocab_size: count,
-  hidden_size: count,
-  intermediate_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  num_key_value_heads: count.nullish(),
-  head_dim: count.nullish(),
-  max_position_embeddings: count.default(2048),
+  vocab_size: COUNT,
+  hidden_size: COUNT,
+  intermediate_size: COUNT,
+  num_hidden_layers: LAYERS,
+  num_attention_heads: COUNT,
+  num_key_value_heads: COUNT.nullish(),
+  head_dim: COUNT.nullish(),
+  max_position_embeddings: COUNT.default(2048),
   rms_norm_eps: z.number().positive().default(1e-6),
   rope_theta: z.number().positive().default(10000),
   rope_scaling: scaling.nullish(),

@@ -45,6 +45,8 @@ function buildIn(site: Site, family: Family, config: ModelConfig, states: Map<st
       const id = b.scope === '' ? name : `${b.scope}.${name}`;
       if (made.has(id)) throw new ConfigError(`Cannot build ${family.modelType}: two parameters are named "${id}".`);
       made.add(id);
+      const size = sizeOf(shape);
+      if (!Number.isSafeInteger(4 * size)) throw new ConfigError(`Cannot build this ${family.modelType} model: "${id}" would be ${shape.join('×')}, more numbers than can be addressed.`);
       const state = states.get(id) ?? { id, meta: { shape, dtype: 'f32' }, role: 'parameter', init, trainable: true };
       states.set(id, state);
       return b.state(state);

@@ -1,0 +1,255 @@
+// Model folders, as Hugging Face's libraries read and write them: config.json beside model.safetensors, or beside shards
+// with an index. Layer: models (file access; the rest of the folder is pure).
+
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeFolder, storageError, writeDurable } from '../base/durable.ts';
+import { ConfigError, FormatError, ShapeError, StorageError } from '../base/errors.ts';
+import { sizeOf, type State } from '../core/index.ts';
+import { parseJson } from '../tokenizer/checked-json.ts';
+import { parseConfig } from './config.ts';
+import { weightName, type StoredName } from './family.ts';
+import { createModel, type Model } from './model.ts';
+import { formatHeader, type StoredTensor, type TensorToStore } from './safetensors.ts';
+import { fileWithin, WeightFile, type MapFile } from './weight-files.ts';
+
+export const CONFIG_FILE = 'config.json';
+export const WEIGHTS_FILE = 'model.safetensors';
+export const INDEX_FILE = 'model.safetensors.index.json';
+
+/** Bytes compared at a time. */
+const COMPARED_BYTES = 2 ** 20;
+
+/** A model whose weights lie in open files. */
+export interface LoadedModel {
+  readonly model: Model;
+  /** Fields of config.json that are not used here; give them to `saveModel` to keep them. */
+  readonly rest: Readonly<Record<string, unknown>>;
+  /**
+   * A State's values, read from the file now.
+   *
+   * @param out where to put them; without it a new array, or a read-only view where the file is mapped
+   */
+  read(state: State, out?: Float32Array): Float32Array;
+  /** Closes the files. What was read stays; mapped views live as long as the mapping. */
+  close(): void;
+}
+
+/** Where a State's values are; none for one that the files leave out because it is zero. */
+interface Source {
+  readonly file: WeightFile;
+  readonly tensor: StoredTensor;
+  readonly stored: StoredName;
+}
+
+/**
+ * Opens a model folder. Headers and names are checked now: every parameter is there with its shape, and nothing else.
+ *
+ * @param options.mapFile maps a file instead of reading it
+ * @throws {StorageError} if the folder or a file is missing or unreadable
+ * @throws {FormatError} naming file, tensor and reason
+ */
+export function loadModel(folder: string, options: { readonly mapFile?: MapFile } = {}): LoadedModel {
+  const configPath = join(folder, CONFIG_FILE), text = readText(folder, CONFIG_FILE);
+  if (text === undefined) throw missing(folder, CONFIG_FILE);
+  const { family, config, rest } = parseConfig(parseJson(text, configPath).value, configPath);
+  const model = fromFile(configPath, () => createModel(family, config));
+  const stored = fromFile(configPath, () => createModel(family, family.stored?.(config) ?? config));
+  const files = openFiles(folder, options.mapFile);
+  try {
+    const sources = matchStates(folder, model, stored, files);
+    return {
+      model, rest,
+      read: (state, out) => readState(state, sources.get(state.id), out),
+      close: () => files.forEach((file) => file.close()),
+    };
+  } catch (error) {
+    files.forEach((file) => file.close());
+    throw error;
+  }
+}
+
+/** Errors of numbers that do not fit are the file's here, not the caller's. */
+function fromFile<T>(path: string, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw new FormatError(`Cannot read "${path}": ${cause.message}`, { path, cause });
+    throw cause;
+  }
+}
+
+function readText(folder: string, name: string): string | undefined {
+  const path = fileWithin(folder, name);
+  if (path === undefined) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+  } catch (cause) {
+    if (cause instanceof TypeError) throw new FormatError(`Cannot read "${path}": it is not UTF-8. Get another copy of it.`, { path, cause });
+    throw storageError('read', path, cause);
+  }
+}
+
+function missing(folder: string, name: string): StorageError {
+  const there = statSync(folder, { throwIfNoEntry: false });
+  const state = there === undefined ? 'there is no such folder' : there.isDirectory() ? `it has no ${name}` : 'it is a file, not a folder';
+  return new StorageError(`Cannot read the model "${folder}": ${state}. A model folder holds ${CONFIG_FILE} and ${WEIGHTS_FILE}.`, { path: folder });
+}
+
+function openFiles(folder: string, mapFile: MapFile | undefined): WeightFile[] {
+  const whole = fileWithin(folder, WEIGHTS_FILE);
+  if (whole !== undefined) return [new WeightFile(whole, mapFile)];
+  const text = readText(folder, INDEX_FILE), indexPath = join(folder, INDEX_FILE);
+  if (text === undefined) throw missing(folder, WEIGHTS_FILE);
+  const map = parseJson(text, indexPath).field('weight_map'), byFile = new Map<string, string[]>();
+  for (const tensor of Object.keys(map.object())) {
+    const name = map.field(tensor).string();
+    byFile.set(name, [...(byFile.get(name) ?? []), tensor]);
+  }
+  const files: WeightFile[] = [];
+  try {
+    for (const [name, tensors] of byFile) {
+      const path = fileWithin(folder, name);
+      if (path === undefined) throw new StorageError(`Cannot read the model "${folder}": ${INDEX_FILE} names "${name}", which is not there. Get that file too.`, { path: join(folder, name) });
+      const file = new WeightFile(path, mapFile);
+      files.push(file);
+      const absent = tensors.find((tensor) => !file.tensors.has(tensor));
+      if (absent !== undefined) throw new FormatError(`Cannot read "${path}": ${INDEX_FILE} says that it holds "${absent}", but it does not. Get both files again.`, { path });
+    }
+  } catch (error) {
+    files.forEach((file) => file.close());
+    throw error;
+  }
+  return files;
+}
+
+/** Finds each State's tensor. @throws {FormatError} if one is missing, of another shape, there twice, or unknown */
+function matchStates(folder: string, model: Model, stored: Model, files: readonly WeightFile[]): Map<string, Source> {
+  const { family } = model, held = new Map<string, { file: WeightFile; tensor: StoredTensor }>();
+  for (const file of files) {
+    for (const [name, tensor] of file.tensors) {
+      const full = fullName(stored, name), other = held.get(full);
+      if (other !== undefined) throw new FormatError(`Cannot read the model "${folder}": "${name}" is there twice, in "${other.file.path}" and "${file.path}".`, { path: file.path, offset: tensor.begin });
+      held.set(full, { file, tensor });
+    }
+  }
+  const wanted = new Set(model.states.map(({ id }) => id)), sources = new Map<string, Source>();
+  for (const state of stored.states) {
+    const name = storedNameOf(stored, state), found = held.get(name.name);
+    held.delete(name.name);
+    if (found === undefined) {
+      if (wanted.has(state.id)) throw new FormatError(`Cannot read the model "${folder}": its files hold no "${name.name}", which ${CONFIG_FILE} calls for.`, { path: folder });
+      continue;
+    }
+    checkShape(state, name, found);
+    if (wanted.has(state.id)) sources.set(state.id, { ...found, stored: name });
+    else checkZero(state, { ...found, stored: name });
+  }
+  const tied = model.config.tie_word_embeddings ? storedNameOf(stored, { id: 'head.weight' }).name : undefined;
+  for (const [name, { file, tensor }] of held) {
+    if (name === tied) checkSame({ file, tensor }, sources.get('embed.weight')!);
+    else if (!family.ignored.test(name)) throw new FormatError(`Cannot read "${file.path}": it holds "${tensor.name}", which a ${family.modelType} model of this ${CONFIG_FILE} does not have.`, { path: file.path, offset: tensor.begin });
+  }
+  return sources;
+}
+
+/** A checkpoint's name with the family's prefix, which some files leave out. */
+function fullName({ family }: Model, name: string): string {
+  return name.startsWith(family.prefix) || Object.values(family.weights).includes(name) ? name : family.prefix + name;
+}
+
+function storedNameOf({ family }: Model, { id }: Pick<State, 'id'>): StoredName {
+  const name = weightName(family, id);
+  if (name === undefined) throw new ConfigError(`Cannot name "${id}" in a checkpoint: ${family.modelType} has no line for it in its table of weights.`);
+  return name;
+}
+
+const storedShape = (state: State, { transposed }: StoredName): readonly number[] => {
+  const shape = state.meta.shape as readonly number[];
+  return transposed ? [...shape].reverse() : shape;
+};
+
+function checkShape(state: State, stored: StoredName, { file, tensor }: { file: WeightFile; tensor: StoredTensor }): void {
+  const shape = storedShape(state, stored);
+  if (tensor.shape.join() === shape.join()) return;
+  throw new FormatError(`Cannot read "${file.path}": "${tensor.name}" is [${tensor.shape.join(', ')}], but ${CONFIG_FILE} calls for [${shape.join(', ')}].`, { path: file.path, offset: tensor.begin });
+}
+
+function checkZero(state: State, source: Source): void {
+  if (readState(state, source).every((value) => value === 0)) return;
+  const { file, tensor } = source;
+  throw new FormatError(`Cannot read "${file.path}": "${tensor.name}" is not zero, but ${CONFIG_FILE} says that the model is without it.`, { path: file.path, offset: tensor.begin });
+}
+
+/** Tied weights that a file holds twice must be the same. */
+function checkSame(a: Omit<Source, 'stored'>, b: Omit<Source, 'stored'>): void {
+  const bytes = a.tensor.end - a.tensor.begin;
+  let same = a.tensor.dtype === b.tensor.dtype && a.tensor.shape.join() === b.tensor.shape.join();
+  for (let at = 0; same && at < bytes; at += COMPARED_BYTES) {
+    same = Buffer.compare(a.file.readBytes(a.tensor, at, COMPARED_BYTES), b.file.readBytes(b.tensor, at, COMPARED_BYTES)) === 0;
+  }
+  if (same) return;
+  throw new FormatError(`Cannot read "${a.file.path}": "${a.tensor.name}" and "${b.tensor.name}" differ, but ${CONFIG_FILE} says that they are tied.`, { path: a.file.path, offset: a.tensor.begin });
+}
+
+function readState(state: State, source: Source | undefined, out?: Float32Array): Float32Array {
+  if (source === undefined) throw new ConfigError(`Cannot read the values of "${state.id}": it is no parameter of this model.`);
+  const { file, tensor, stored } = source;
+  const view = stored.transposed ? undefined : file.viewF32(tensor);
+  if (view !== undefined && out === undefined) return view;
+  const values = out ?? new Float32Array(sizeOf(state.meta.shape));
+  if (!stored.transposed) {
+    file.readF32(tensor, values);
+    return values;
+  }
+  const [rows, columns] = tensor.shape as [number, number], read = new Float32Array(values.length);
+  file.readF32(tensor, read);
+  return transpose(read, rows, columns, values);
+}
+
+/** Tiles of 32×32 keep both sides in the first-level cache (8 kB). */
+const TILE = 32;
+
+/** [rows, columns] → [columns, rows]. */
+function transpose(from: Float32Array, rows: number, columns: number, to: Float32Array): Float32Array {
+  for (let r0 = 0; r0 < rows; r0 += TILE) {
+    for (let c0 = 0; c0 < columns; c0 += TILE) {
+      const rEnd = Math.min(rows, r0 + TILE), cEnd = Math.min(columns, c0 + TILE);
+      for (let c = c0; c < cEnd; c++) for (let r = r0; r < rEnd; r++) to[c * rows + r] = from[r * columns + c]!;
+    }
+  }
+  return to;
+}
+
+/**
+ * Writes a model folder's config.json and model.safetensors, in f32. Each file appears whole or not at all, weights first;
+ * only one tensor at a time is copied, and that only if it must be transposed.
+ *
+ * @param read a State's values, as `LoadedModel.read` or an executor's memory
+ * @param rest further fields of config.json
+ * @throws {StorageError} with a remedy; files that were there before are then still there
+ */
+export function saveModel(folder: string, model: Model, read: (state: State) => Float32Array, rest: Readonly<Record<string, unknown>> = {}): void {
+  const { family, config } = model, own = new Map(model.states.map((state) => [state.id, state]));
+  const stored = createModel(family, family.stored?.(config) ?? config);
+  const entries = stored.states.map((state) => ({ state: own.get(state.id), size: sizeOf(state.meta.shape), name: storedNameOf(stored, state), like: state }));
+  const tensors = entries.map(({ like, name }): TensorToStore => ({ name: name.name, dtype: 'F32', shape: storedShape(like, name) }));
+  function* chunks(): Generator<Uint8Array> {
+    yield formatHeader(tensors, { format: 'pt' });
+    for (const { state, size, name, like } of entries) yield bytesToStore(like, name, state === undefined ? new Float32Array(size) : read(state));
+  }
+  makeFolder(folder);
+  writeDurable(join(folder, WEIGHTS_FILE), chunks());
+  const { dtype: _, ...kept } = rest; // transformers 5's word for torch_dtype, of the file that was read
+  const fields = { ...family.written, ...kept, model_type: family.modelType, ...config, torch_dtype: 'float32' };
+  writeDurable(join(folder, CONFIG_FILE), `${JSON.stringify(fields, null, 2)}\n`);
+}
+
+function bytesToStore(state: State, { transposed }: StoredName, values: Float32Array): Uint8Array {
+  const shape = state.meta.shape as readonly number[], size = sizeOf(shape);
+  if (values.length !== size) {
+    throw new ShapeError(`Cannot save "${state.id}": it has ${size} values, but ${values.length} were given.`, { op: 'saveModel', shapes: [`[${shape.join(', ')}]`, `[${values.length}]`] });
+  }
+  const laid = transposed ? transpose(values, shape[0]!, shape[1]!, new Float32Array(size)) : values;
+  return new Uint8Array(laid.buffer, laid.byteOffset, laid.byteLength);
+}
