@@ -43,7 +43,7 @@ export const attentionBackward: Op<OpAttrs['attentionBackward']> = {
     const [n = 0, h = 0, d = 0] = x[0]!.shape.map(maxOf), keys = a.window > 0 ? Math.min(a.window, n) : n / 2;
     return 2 * n * keys * h * (3 * d + 2 * maxOf(x[2]!.shape[2]!));
   },
-  workspace: (_a, x, _y, t) => attentionBackwardWorkspace(x, t),
+  workspace: (_a, x, y, t) => attentionBackwardWorkspace(x, y, t),
   compute: { inputs: [0, 1, 2, 4, 6], outputs: [] },
   castable: [0, 1, 2],
   samples: [

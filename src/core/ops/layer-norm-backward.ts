@@ -27,7 +27,7 @@ export const layerNormBackward: Op<OpAttrs['layerNormBackward']> = {
   },
   vjp: null,
   flops: (_a, [x]) => 13 * sizeOf(x!.shape),
-  workspace: (_a, [x], _y, t) => normBackwardWorkspace(maxOf(x!.shape[0]!), maxOf(x!.shape[1]!), 2, t),
+  workspace: (_a, [x]) => normBackwardWorkspace(maxOf(x!.shape[0]!), maxOf(x!.shape[1]!), 2),
   reuse: [[5, 0]],
   addend: { input: 5, to: 0 },
   castable: [0],

@@ -33,9 +33,7 @@ export const linear: Op<OpAttrs['linear']> = {
     ];
   },
   flops: (_a, [x, w]) => 2 * sizeOf(x!.shape) * maxOf(w!.shape[0]!),
-  workspace: (_a, [x, w], _y, t) => gemmWorkspace(
-    { m: maxOf(x!.shape[0]!), n: maxOf(w!.shape[0]!), k: maxOf(x!.shape[1]!), transA: false, dtypes: [x!.dtype, w!.dtype] }, t,
-  ),
+  workspace: (_a, _x, [y], t) => gemmWorkspace(y!.dtype, t),
   reuse: [[3, 0]],
   addend: { input: 3, to: 0 },
   compute: { inputs: [0, 1], outputs: [0] },

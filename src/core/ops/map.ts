@@ -23,7 +23,7 @@ function decodeRegisters(numbers: readonly number[], inputs: number): Expression
     code.push(fn === 'const' ? { fn, args, value: operands[0]! } : { fn, args });
     valueIn.set(dst!, inputs + i);
   }
-  return { inputs, code, outs: numbers.slice(3 + 5 * nCode).map((register) => valueIn.get(register)!) };
+  return { inputs, code, outs: numbers.slice(2 + 5 * nCode).map((register) => valueIn.get(register)!) };
 }
 
 const positive = (_i: number, random: () => number): number => 0.25 + 2 * random();
@@ -43,7 +43,7 @@ export const map: Op<OpAttrs['map']> = {
     encode(a) {
       const { registers, code, outs } = allocateRegisters(a.expression);
       const instructions = code.flatMap(({ fn, dst, args, value }) => [SCALAR_RULES[fn].code, dst, value ?? args[0] ?? 0, args[1] ?? 0, args[2] ?? 0]);
-      return [registers, code.length, ...instructions, outs.length, ...outs];
+      return [registers, code.length, ...instructions, ...outs];
     },
     decode: (numbers, x, y) => ({ expression: decodeRegisters(numbers, x.length), dtypes: y.map((meta) => meta.dtype), shape: y[0]!.shape }),
   },

@@ -4,7 +4,7 @@ import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { agree, ranked, refuse, shaped } from '../check.ts';
 import { gemmWorkspace } from '../gemm-workspace.ts';
-import { maxOf, sizeOf, type Meta } from '../tensor.ts';
+import { sizeOf, type Meta } from '../tensor.ts';
 
 /** M, N, K and the batch of a product. */
 function sizes(a: OpAttrs['matmul'], x: readonly (Meta | null)[]) {
@@ -37,10 +37,7 @@ export const matmul: Op<OpAttrs['matmul']> = {
     const { m, n, k, batch } = sizes(a, x);
     return 2 * sizeOf([...batch, m, n, k]);
   },
-  workspace: (a, x, _y, t) => {
-    const { m, n, k } = sizes(a, x);
-    return gemmWorkspace({ m: maxOf(m), n: maxOf(n), k: maxOf(k), transA: a.transA, dtypes: [x[0]!.dtype, x[1]!.dtype] }, t);
-  },
+  workspace: (_a, _x, [y], t) => gemmWorkspace(y!.dtype, t),
   reuse: [[2, 0]],
   addend: { input: 2, to: 0 },
   compute: { inputs: [0, 1], outputs: [0] },

@@ -4,7 +4,8 @@ import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { refuse, required } from '../check.ts';
 import { expression } from '../expression.ts';
-import { sizeOf } from '../tensor.ts';
+import { reduceWorkspace } from '../norm-workspace.ts';
+import { maxOf, sizeOf } from '../tensor.ts';
 
 export const reduce: Op<OpAttrs['reduce']> = {
   kind: 'primitive',
@@ -21,7 +22,7 @@ export const reduce: Op<OpAttrs['reduce']> = {
     return [b.map(toMaxima, [x!, y!, dy!], x!.dtype)];
   },
   flops: (_a, [x]) => sizeOf(x!.shape),
-  workspace: (a, [x], _y, t) => (a.axis === 0 ? 4 * 256 * Math.max(64, t.lanes) + 4 * sizeOf(x!.shape.slice(1)) * REDUCE_CHUNKS : 0),
+  workspace: (a, [x]) => reduceWorkspace(sizeOf(x!.shape.slice(0, a.axis)), maxOf(x!.shape[a.axis]!), sizeOf(x!.shape.slice(a.axis + 1))),
   reference(a, [x], [y]) {
     const out = ndarray(y!.shape as number[]);
     if (a.kind === 'max') out.data.fill(-Infinity);
@@ -39,6 +40,3 @@ export const reduce: Op<OpAttrs['reduce']> = {
     { name: 'sum middle', attrs: { kind: 'sum', axis: 1 }, inputs: [{ shape: [3, 5, 7] }] },
   ],
 };
-
-/** Row chunks whose partial sums are kept and added in order, so that threads never change a sum. */
-const REDUCE_CHUNKS = 64;

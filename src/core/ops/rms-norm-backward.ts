@@ -25,7 +25,7 @@ export const rmsNormBackward: Op<OpAttrs['rmsNormBackward']> = {
   },
   vjp: null,
   flops: (_a, [x]) => 10 * sizeOf(x!.shape),
-  workspace: (_a, [x], _y, t) => normBackwardWorkspace(maxOf(x!.shape[0]!), maxOf(x!.shape[1]!), 1, t),
+  workspace: (_a, [x]) => normBackwardWorkspace(maxOf(x!.shape[0]!), maxOf(x!.shape[1]!), 1),
   reuse: [[4, 0]],
   addend: { input: 4, to: 0 },
   castable: [0],
