@@ -13,8 +13,8 @@ import type { Tensor } from '../core/index.ts';
 import { COUNT, LAYERS, mustDivide, type Family } from './family.ts';
 
 const scaling = z.discriminatedUnion('rope_type', [
-  z.object({ rope_type: z.literal('linear'), factor: z.number().positive() }),
-  z.object({
+  z.strictObject({ rope_type: z.literal('linear'), factor: z.number().positive() }),
+  z.strictObject({
     rope_type: z.literal('llama3'), factor: z.number().positive(), low_freq_factor: z.number().positive(),
     high_freq_factor: z.number().positive(), original_max_position_embeddings: COUNT,
   }),
@@ -56,10 +56,11 @@ function check(c: LlamaConfig) {
 
 /** transformers 5 keeps both rotary fields in `rope_parameters`; older files write `type` for `rope_type`. */
 function upgrade(raw: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const { rope_parameters: joined, ...rest } = raw, { rope_theta: theta, ...own } = (joined ?? {}) as Record<string, unknown>;
-  const { type, ...given } = { ...(rest.rope_scaling as Record<string, unknown> | undefined), ...own };
-  const wanted = { ...given, rope_type: given.rope_type ?? type ?? 'default' };
-  return { ...rest, ...(theta === undefined ? {} : { rope_theta: theta }), rope_scaling: wanted.rope_type === 'default' ? null : wanted };
+  const { rope_parameters: joined, ...rest } = raw, given = joined ?? rest.rope_scaling ?? {};
+  if (typeof given !== 'object' || Array.isArray(given)) return { ...rest, rope_scaling: given }; // for the schema to refuse
+  const { rope_theta: theta, type, rope_type: kind = type ?? 'default', ...numbers } = given as Record<string, unknown>;
+  const plain = kind === 'default' && Object.keys(numbers).length === 0;
+  return { ...rest, ...(theta === undefined ? {} : { rope_theta: theta }), rope_scaling: plain ? null : { rope_type: kind, ...numbers } };
 }
 
 // N tokens, C hidden_size, H heads, KV key heads, D head size, V vocab_size
