@@ -96,7 +96,7 @@ function addendMoves(graph: Graph): Map<Node, Tensor> {
     const candidates = (node.inputs as Tensor[]).filter((t) => {
       const rule = opOf(t.node.op).addend;
       return rule !== undefined && rule.to === t.index && isFree(t.node.inputs[rule.input]) && uses.get(t) === 1
-        && t.dtype === 'f32' && !taken.has(t.node) && (firstUse.get(t.node) ?? Infinity) > node.id;
+        && (t.dtype === 'f32' || opOf(t.node.op).castable?.includes(t.index) === true) && !taken.has(t.node) && (firstUse.get(t.node) ?? Infinity) > node.id;
     });
     // The later one: it can wait for the other, and most often the other is what its memory comes from.
     const chosen = candidates.sort((a, b) => b.node.id - a.node.id)[0];
@@ -123,7 +123,8 @@ function moveAddends(graph: Graph, moves: ReadonlyMap<Node, Tensor>): Graph {
     const filled = [...operands.get(into.node)!];
     while (filled.length <= addend!.input) filled.push(null);
     filled[addend!.input] = addition;
-    const outs = b.apply(into.node.op, into.node.attrs, filled, into.node.outs.map(({ dtype }) => dtype));
+    // The sum is f32: what would have been rounded to bf16 before it no longer is.
+    const outs = b.apply(into.node.op, into.node.attrs, filled, into.node.outs.map((t) => (t === into ? node.outs[0]!.dtype : t.dtype)));
     made.set(into.node, outs);
     return [outs[into.index]!];
   }, (node, index) => made.get(node)?.[index]);

@@ -9,7 +9,7 @@ import { DTYPE_BYTES } from '../dtype.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import { opOf } from '../op-table.ts';
 import type { Target } from '../target.ts';
-import { bytesOf, sameShape, type Graph, type Node, type State, type Tensor } from '../tensor.ts';
+import { bytesOf, sameShape, sizeOf, type Graph, type Node, type State, type Tensor } from '../tensor.ts';
 import { assignOffsets, ALIGNMENT } from './assign-offsets.ts';
 import { rowSize } from './copy-views.ts';
 import { isInstruction } from './schedule.ts';
@@ -68,7 +68,7 @@ class Planner {
     this.#graph = graph;
     this.#nodes = [...order];
     this.#target = target;
-    for (const [state, t] of graph.writes) this.#writtenTo.set(t, state);
+    for (const [state, t] of graph.writes) for (const source of memoryChain(t)) this.#writtenTo.set(source, state);
   }
 
   plan(): Layout {
@@ -226,7 +226,7 @@ class Planner {
   /** Whether the old value of a State is dead here (this node may read it only where it may take its memory). */
   #mayOverwrite(node: Node, state: State, index: number, at: number): boolean {
     const t = node.outs[index]!, known = this.#states.get(state.id);
-    if (!sameShape(t.shape, state.meta.shape) || t.dtype !== state.meta.dtype || this.#joined.has(t)) return false;
+    if (sizeOf(t.shape) !== sizeOf(state.meta.shape) || t.dtype !== state.meta.dtype || this.#joined.has(t)) return false;
     if (this.#nodes.slice(at).some((other) => other.op === 'state' && (other.attrs as OpAttrs['state']).state.id === state.id)) return false;
     if (known === undefined) return true;
     if (this.#usedAfter(known.buffer, at)) return false;
@@ -269,6 +269,17 @@ class Planner {
   #scratch(node: Node, at: number): Buffer {
     const bytes = opOf(node.op).workspace?.(node.attrs, node.inputs, node.outs, this.#target) ?? 0;
     return { space: 'arena', name: 'scratch', bytes: Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, first: at, last: at, offset: 0 };
+  }
+}
+
+/** A tensor and those before it that it is the memory of: through reshapes and operators that work in place. */
+function memoryChain(t: Tensor): Tensor[] {
+  const chain = [t];
+  for (;;) {
+    const { node, index } = chain.at(-1)!;
+    const input = node.op === 'reshape' ? 0 : opOf(node.op).inPlace?.find(([, output]) => output === index)?.[0];
+    if (input === undefined) return chain;
+    chain.push(node.inputs[input]!);
   }
 }
 

@@ -3,7 +3,7 @@
 // bf16 as well as f32.
 
 import type { GraphBuilder } from '../graph-builder.ts';
-import { ExpressionBuilder } from '../expression.ts';
+import { ExpressionBuilder, type Expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import { opOf } from '../op-table.ts';
 import { copyNode, rebuild } from '../rebuild.ts';
@@ -55,7 +55,11 @@ function simplifiedMap(b: GraphBuilder, node: Node<'map'>, inputs: Inputs): read
   const bound = (inputs as readonly Tensor[]).map((t) => (kept.includes(t) ? kept.indexOf(t) : e.constant(constant(t) ?? 0)));
   const folded = e.finish(e.inline(expression, bound));
   if (kept.length === 0) return node.outs.map((t, i) => b.fill(folded.code[folded.outs[i]!]!.value!, shape, t.dtype));
-  const [first] = kept, isIdentity = folded.code.length === 0 && node.outs.length === 1;
-  if (isIdentity && first!.dtype === node.outs[0]!.dtype && sameShape(first!.shape, shape)) return [first!];
-  return b.apply('map', { expression: folded, dtypes, shape }, kept, node.outs.map(({ dtype }) => dtype));
+  // An output that is an operand, unchanged, is that operand.
+  const passed = folded.outs.map((ref, i) => (ref < kept.length && kept[ref]!.dtype === node.outs[i]!.dtype && sameShape(kept[ref]!.shape, shape) ? kept[ref]! : null));
+  const computed = node.outs.flatMap((_, i) => (passed[i] === null ? [i] : []));
+  if (computed.length === 0) return passed as Tensor[];
+  const rest: Expression = { ...folded, outs: computed.map((i) => folded.outs[i]!) };
+  const outs = b.apply('map', { expression: rest, dtypes: computed.map((i) => dtypes[i]!), shape }, kept, computed.map((i) => node.outs[i]!.dtype));
+  return node.outs.map((_, i) => passed[i] ?? outs[computed.indexOf(i)]!);
 }
