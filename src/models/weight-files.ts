@@ -3,7 +3,7 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { storageError } from '../base/durable.ts';
-import { FormatError, StorageError } from '../base/errors.ts';
+import { CapacityError, FormatError, StorageError } from '../base/errors.ts';
 import { widenBf16, widenF16 } from './narrow-floats.ts';
 import { headerLength, parseHeader, type StoredTensor } from './safetensors.ts';
 
@@ -39,6 +39,16 @@ export function fileWithin(folder: string, name: string): string | undefined {
   }
 }
 
+/** The mapping, or undefined where the file is larger than one can be: it is read then. */
+function mappedIfPossible(path: string, mapFile: MapFile | undefined): Uint8Array | undefined {
+  try {
+    return mapFile?.(path);
+  } catch (error) {
+    if (error instanceof CapacityError) return undefined;
+    throw error;
+  }
+}
+
 /** An open safetensors file. */
 export class WeightFile {
   readonly path: string;
@@ -58,7 +68,7 @@ export class WeightFile {
       const { size } = fstatSync(this.#fd), prefix = new Uint8Array(8);
       const length = headerLength(size < 8 ? prefix.subarray(0, size) : this.#fill(prefix, 0), size, path);
       this.tensors = parseHeader(this.#fill(new Uint8Array(length), 8), size, path).tensors;
-      this.#mapped = mapFile?.(path);
+      this.#mapped = mappedIfPossible(path, mapFile);
     } catch (cause) {
       closeSync(this.#fd);
       throw storageError('read', path, cause);

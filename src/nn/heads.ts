@@ -19,5 +19,5 @@ export function mergeHeads(ctx: Context, x: Tensor): Tensor {
 /** Parts of [N, k·C], side by side, each [N, C]: a projection that computes queries, keys and values at once. */
 export function splitChannels(ctx: Context, x: Tensor, parts: number): Tensor[] {
   const width = (x.shape[1] as number) / parts;
-  return ctx.b.apply('split', { axis: 1, sizes: new Array<number>(parts).fill(width) }, [x]);
+  return ctx.b.apply('split', { axis: 1, sizes: Array.from({ length: parts }, () => width) }, [x]);
 }

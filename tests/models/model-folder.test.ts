@@ -5,7 +5,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rea
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { FormatError, ShapeError, StorageError } from '../../src/base/errors.ts';
+import { CapacityError, FormatError, ShapeError, StorageError } from '../../src/base/errors.ts';
 import { createModel, FAMILIES, formatHeader, headerLength, initialise, loadModel, parseHeader, saveModel, type TensorToStore } from '../../src/models/index.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'athanor-models-'));
@@ -90,6 +90,12 @@ describe('loadModel()', () => {
       return padded.subarray(1);
     };
     expect(valuesOf(golden('llama-tied'), shifted)).toEqual(valuesOf(golden('llama-tied')));
+  });
+
+  it('reads where a file is too large to be mapped', () => {
+    const tooLarge = (): never => { throw new CapacityError('too large', { need: 2, have: 1 }); };
+    expect(valuesOf(golden('llama-tied'), tooLarge)).toEqual(valuesOf(golden('llama-tied')));
+    expect(() => loadModel(golden('llama-tied'), { mapFile: () => { throw new StorageError('no', { path: '' }); } })).toThrow('no');
   });
 
   it('reads shards by their index', () => {
@@ -231,7 +237,7 @@ describe('saveModel()', () => {
     const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
     expect(config).toMatchObject({ architectures: ['LlamaForCausalLM'], model_type: 'llama', eos_token_id: 7, torch_dtype: 'float32', vocab_size: 61 });
     expect(config).not.toHaveProperty('dtype');
-    expect(valuesOf(folder)['norm.weight']).toEqual(new Array(32).fill(1));
+    expect(valuesOf(folder)['norm.weight']).toEqual(Array.from({ length: 32 }, () => 1));
   });
 
   it('leaves the old files when values fail to come, and nothing half-written', () => {

@@ -72,7 +72,7 @@ export class Decoder {
     this.#states = withOtherStates(this.#graph, weights);
     const { maxSeqs, maxLength, slots } = options;
     this.#slotTable = ndarray([maxSeqs, maxLength], Float64Array.from({ length: maxSeqs * maxLength }, (_, i) => slots - 1 - i));
-    this.#lengths = new Array<number>(maxSeqs).fill(0);
+    this.#lengths = Array.from({ length: maxSeqs }, () => 0);
   }
 
   /** Adds tokens to sequences. @returns logits of each sequence's last new token, [sequences, V] */

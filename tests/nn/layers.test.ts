@@ -23,7 +23,7 @@ function run(x: NDArray, layer: (ctx: Context, x: Tensor) => Tensor, value: (id:
 }
 
 const x = ndarray([3, 8], Float64Array.from({ length: 24 }, (_, i) => Math.cos(2 * i + 0.3)));
-const rowOf = (array: NDArray, r: number): number[] => [...array.data.slice(r * array.shape[1]!, (r + 1) * array.shape[1]!)];
+const rowOf = (array: NDArray, r: number): number[] => Array.from(array.data.subarray(r * array.shape[1]!, (r + 1) * array.shape[1]!));
 const times = (row: readonly number[], w: NDArray): number[] => Array.from({ length: w.shape[0]! }, (_, o) => row.reduce((sum, value, i) => sum + value * w.data[o * row.length + i]!, 0));
 const closeTo = (actual: ArrayLike<number>, expected: readonly number[]): void => {
   expect(actual.length).toBe(expected.length);
