@@ -11,11 +11,11 @@ import { fingerprint, readStamp, writeStamp } from './freshness.mjs';
 import { GENERATED, writeOpHeader } from './op-header.mjs';
 import { BuildError, ROOT } from './project.mjs';
 
-const NATIVE = join(ROOT, 'native');
+export const NATIVE = join(ROOT, 'native');
 const ADDON = join(ROOT, 'build', 'athanor.node');
 
 // Lanes and flags of each instruction set; isa.cc asks the processor for the same features.
-const INSTRUCTION_SETS = {
+export const INSTRUCTION_SETS = {
   x64: {
     avx2: [8, '-mavx2', '-mfma', '-mf16c'],
     avx512: [16, '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx2', '-mfma', '-mf16c'],
@@ -27,15 +27,10 @@ const INSTRUCTION_SETS = {
 
 // -ffp-contract=off: a multiply and an add are fused only where the source says fma(), so that a result does not depend
 // on how a compiler chose to vectorise. No exception crosses the binding because there are none.
-const FLAGS = ['-std=c++20', '-fPIC', '-pthread', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-fno-math-errno',
+export const FLAGS = ['-std=c++20', '-fPIC', '-pthread', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-fno-math-errno',
   '-fno-trapping-math', '-ffp-contract=off', '-Wall', '-Wextra', '-Wno-psabi', '-Wno-ignored-attributes', '-DNAPI_VERSION=8'];
-const SANITIZERS = {
-  address: ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
-  thread: ['-fsanitize=thread'],
-};
-
 /** The C++ compiler with what it is, or why there is none. */
-function findCompiler() {
+export function findCompiler() {
   const names = process.env.CXX ? [process.env.CXX] : ['g++', 'clang++', 'c++'];
   for (const name of names) {
     const result = spawnSync(name, ['--version'], { encoding: 'utf8' });
@@ -51,32 +46,34 @@ function findCompiler() {
 
 const listed = (folder, ending) => readdirSync(join(NATIVE, folder)).filter((name) => name.endsWith(ending)).sort().map((name) => join(NATIVE, folder, name));
 
-/** One object to make: source, flags, and every file whose change makes it again. */
-function jobs(folder, sanitizer) {
-  const optimise = sanitizer === null ? ['-O3'] : ['-O1', '-g', '-fno-omit-frame-pointer', ...SANITIZERS[sanitizer]];
-  const common = [...FLAGS, ...optimise, `-I${GENERATED}`, `-I${join(NATIVE, 'cpu')}`];
-  const headers = [...listed('runtime', '.h'), join(NATIVE, 'cpu', 'isa.h'), join(GENERATED, 'ops.h')];
-  const kernelFiles = [...headers, ...listed('cpu', '.h'), ...listed('cpu', '.cc'), join(GENERATED, 'kernels.inc')];
+/** What all files of the runtime may include. */
+export const runtimeHeaders = () => [...listed('runtime', '.h'), join(NATIVE, 'cpu', 'isa.h')];
+
+/** What kernels may include, each other among it. */
+export const kernelFiles = () => [...listed('cpu', '.h'), ...listed('cpu', '.cc')];
+
+/** A source to compile: flags, and every file whose change makes its object again. */
+export function objectOf(source, folder, flags, inputs, name = source.slice(ROOT.length + 1).replace(/[/\\]/g, '-')) {
+  return { source, object: join(folder, `${name}.o`), flags: [...FLAGS, ...flags, `-I${GENERATED}`, `-I${join(NATIVE, 'cpu')}`], inputs: [source, ...inputs] };
+}
+
+/** The runtime's sources, which know no instruction set. */
+export const runtimeObjects = (folder, flags) => listed('runtime', '.cc').map((path) => objectOf(path, folder, flags, runtimeHeaders()));
+
+function addonObjects(folder) {
   const isas = INSTRUCTION_SETS[process.arch];
   if (isas === undefined) throw new BuildError(`The native core does not know the processor architecture "${process.arch}".`);
-  const list = Object.entries(isas).map(([isa, [lanes, ...flags]]) => ({
-    source: join(NATIVE, 'cpu', 'kernels.cc'), object: join(folder, `kernels-${isa}.o`),
-    flags: [...common, ...flags, `-DATHANOR_ISA=${isa}`, `-DATHANOR_LANES=${lanes}`], inputs: kernelFiles,
-  }));
-  const plain = (path, extra, more) => ({
-    source: path, object: join(folder, `${path.slice(ROOT.length + 1).replace(/[/\\]/g, '-')}.o`),
-    flags: [...common, ...extra], inputs: [path, ...headers, ...more],
-  });
-  for (const path of [join(NATIVE, 'cpu', 'isa.cc'), ...listed('runtime', '.cc')]) list.push(plain(path, [], []));
-  if (sanitizer === null) {
-    const include = createRequire(import.meta.url)('node-api-headers').include_dir;
-    for (const path of listed('binding', '.cc')) list.push(plain(path, [`-I${include}`], listed('binding', '.h')));
-  } else {
-    const tests = join(ROOT, 'tests', 'native');
-    const files = existsSync(tests) ? readdirSync(tests).filter((name) => /\.(cc|h)$/.test(name)).map((name) => join(tests, name)) : [];
-    for (const path of files.filter((name) => name.endsWith('.cc'))) list.push(plain(path, [`-I${NATIVE}`], files));
-  }
-  return list;
+  const generated = [join(GENERATED, 'ops.h'), join(GENERATED, 'kernels.inc')];
+  const kernels = Object.entries(isas).map(([isa, [lanes, ...flags]]) =>
+    objectOf(join(NATIVE, 'cpu', 'kernels.cc'), folder, ['-O3', ...flags, `-DATHANOR_ISA=${isa}`, `-DATHANOR_LANES=${lanes}`],
+      [...runtimeHeaders(), ...kernelFiles(), ...generated], `kernels-${isa}`));
+  const include = `-I${createRequire(import.meta.url)('node-api-headers').include_dir}`;
+  return [
+    ...kernels,
+    objectOf(join(NATIVE, 'cpu', 'isa.cc'), folder, ['-O3'], [...runtimeHeaders(), ...generated]),
+    ...runtimeObjects(folder, ['-O3']),
+    ...listed('binding', '.cc').map((path) => objectOf(path, folder, ['-O3', include], [...runtimeHeaders(), ...listed('binding', '.h')])),
+  ];
 }
 
 /** Hash of all that an object is made from. */
@@ -113,8 +110,8 @@ function compile(compiler, args, output, key) {
   });
 }
 
-/** Compiles what is out of date, as many at a time as there are processors. @returns the key of all objects together */
-async function compileAll(list, compiler) {
+/** Compiles what is out of date, as many at a time as there are processors. @returns the key of each object */
+export async function compileAll(list, compiler) {
   const contents = new Map();
   const keys = list.map((job) => keyOf(job, compiler, contents));
   const stale = list.filter((job, i) => !isCurrent(job.object, keys[i]));
@@ -128,24 +125,28 @@ async function compileAll(list, compiler) {
   const results = await Promise.allSettled(Array.from({ length: availableParallelism() }, worker));
   const failure = results.find((result) => result.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
-  return createHash('sha256').update(keys.join()).digest('hex');
+  return keys;
 }
 
-function linkFlags(sanitizer) {
-  if (sanitizer !== null) return ['-pthread', ...SANITIZERS[sanitizer]];
+/** Links objects unless the target was made of the same ones. @param keys of the objects */
+export async function link(compiler, objects, flags, target, keys) {
+  const key = createHash('sha256').update([compiler.version, ...flags, ...keys].join('\n')).digest('hex');
+  if (!isCurrent(target, key)) await compile(compiler, [...objects, ...flags], target, key);
+}
+
+function linkFlags() {
   return process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-pthread', '-Wl,--gc-sections'];
 }
 
 /**
- * Builds build/athanor.node, or the stand-alone test program.
+ * Builds build/athanor.node.
  *
  * @param options.ifPossible without a compiler, say so and return
- * @param options.sanitizer null, 'address' or 'thread'
  * @param options.partial leave out kernels whose file is missing
  */
-export async function buildNative({ ifPossible, sanitizer, partial }) {
+export async function buildNative({ ifPossible, partial }) {
   const now = `${fingerprint('native')} ${readStamp().typescript ?? 'installed'}`;
-  if (sanitizer === null && !partial && readStamp().native === now && existsSync(ADDON)) return;
+  if (!partial && readStamp().native === now && existsSync(ADDON)) return;
   const compiler = process.platform === 'win32' ? { problem: 'the native core does not support Windows yet' } : findCompiler();
   if (compiler.problem !== undefined) {
     const message = `No native core was built: ${compiler.problem}. Athanor then works with its reference backend in TypeScript, which is exact but hundreds of times slower. Install a C++20 compiler (Debian, Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install), then run \`npm run build\`.`;
@@ -155,11 +156,10 @@ export async function buildNative({ ifPossible, sanitizer, partial }) {
     return;
   }
   await writeOpHeader(partial);
-  const folder = sanitizer === null ? join(ROOT, 'build', 'objects') : join(ROOT, 'build', `sanitize-${sanitizer}`);
+  const folder = join(ROOT, 'build', 'objects');
   mkdirSync(folder, { recursive: true });
-  const list = jobs(folder, sanitizer);
-  const target = sanitizer === null ? ADDON : join(folder, 'native-tests');
-  const key = await compileAll(list, compiler);
-  if (!isCurrent(target, key)) await compile(compiler, [...list.map((job) => job.object), ...linkFlags(sanitizer)], target, key);
-  if (sanitizer === null) writeStamp({ native: partial ? 'partial' : now, addon: 'built' });
+  const list = addonObjects(folder);
+  const keys = await compileAll(list, compiler);
+  await link(compiler, list.map((job) => job.object), linkFlags(), ADDON, keys);
+  writeStamp({ native: partial ? 'partial' : now, addon: 'built' });
 }

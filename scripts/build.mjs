@@ -1,21 +1,22 @@
 // Builds all that is not up to date: dist/ from TypeScript, the operator header from dist/, build/athanor.node from C++.
-// node scripts/build.mjs [--native] [--native-if-possible] [--sanitize[=thread]] [--partial]
+// node scripts/build.mjs [--native] [--native-if-possible] [--partial] [--sanitize[=thread]]
 //   --native              only the native core
 //   --native-if-possible  without a C++ compiler say so and succeed: the reference backend then does the work
-//   --sanitize            the native core's own tests with AddressSanitizer and UndefinedBehaviorSanitizer (or
-//                         ThreadSanitizer) as a program without Node: build/sanitize-…/native-tests
 //   --partial             leave out kernels whose file is not there yet, to try a new operator before its kernel
+//   --sanitize            build and run the native core's own tests, without Node, under AddressSanitizer and
+//                         UndefinedBehaviorSanitizer, or under ThreadSanitizer (see native-tests.mjs)
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildNative } from './build-native.mjs';
 import { fingerprint, readStamp, writeStamp } from './freshness.mjs';
+import { nativeTests } from './native-tests.mjs';
 import { BuildError, ROOT } from './project.mjs';
 
-/** Held by one build at a time; a lock whose process is gone is taken over. */
-function withLock(work) {
-  const lock = join(ROOT, 'build', '.lock');
+/** Held by one process at a time; a lock whose process is gone is taken over. */
+async function withLock(name, work) {
+  const lock = join(ROOT, 'build', name);
   mkdirSync(join(ROOT, 'build'), { recursive: true });
   const wait = new Int32Array(new SharedArrayBuffer(4));
   for (let told = false; ; ) {
@@ -34,7 +35,11 @@ function withLock(work) {
     told = true;
     Atomics.wait(wait, 0, 0, 200);
   }
-  return work().finally(() => rmSync(lock, { force: true }));
+  try {
+    return await work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
 }
 
 function readIfThere(path) {
@@ -68,16 +73,22 @@ function buildTypeScript() {
   writeStamp({ typescript: now });
 }
 
+async function build(flags) {
+  if (!flags.includes('--native')) buildTypeScript();
+  await buildNative({ ifPossible: flags.includes('--native-if-possible'), partial: flags.includes('--partial') });
+}
+
 async function main(flags) {
   const known = ['--native', '--native-if-possible', '--sanitize', '--sanitize=thread', '--partial'];
   const unknown = flags.find((flag) => !known.includes(flag));
   if (unknown !== undefined) throw new BuildError(`Unknown option "${unknown}": there are ${known.join(', ')}.`);
-  if (!flags.includes('--native')) buildTypeScript();
-  const sanitizer = flags.includes('--sanitize=thread') ? 'thread' : flags.includes('--sanitize') ? 'address' : null;
-  await buildNative({ ifPossible: flags.includes('--native-if-possible'), sanitizer, partial: flags.includes('--partial') });
+  // The tests have a folder and a lock of their own.
+  if (flags.includes('--sanitize')) return withLock('.sanitize.lock', () => nativeTests('address'));
+  if (flags.includes('--sanitize=thread')) return withLock('.sanitize.lock', () => nativeTests('thread'));
+  return withLock('.lock', () => build(flags));
 }
 
-withLock(() => main(process.argv.slice(2))).catch((error) => {
+main(process.argv.slice(2)).catch((error) => {
   console.error(error instanceof BuildError ? error.message : error);
   process.exitCode = 1;
 });

@@ -1,0 +1,60 @@
+// The native core's own tests as programs without Node, under a sanitizer: tests/native/runtime is one program, each
+// tests/native/*.cc is one for every instruction set of this processor (it includes the kernels that it checks).
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { INSTRUCTION_SETS, NATIVE, compileAll, findCompiler, kernelFiles, link, objectOf, runtimeHeaders, runtimeObjects } from './build-native.mjs';
+import { BuildError, ROOT } from './project.mjs';
+
+const TESTS = join(ROOT, 'tests', 'native');
+const SANITIZERS = {
+  address: ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
+  thread: ['-fsanitize=thread'],
+};
+
+const listed = (folder) => readdirSync(folder).filter((name) => /\.(cc|h)$/.test(name)).sort().map((name) => join(folder, name));
+
+/** Instruction sets that this processor can run, by the flags that Linux names; elsewhere only the portable one. */
+function usableIsas() {
+  const features = { avx2: ['avx2', 'fma', 'f16c'], avx512: ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl'], avx512bf16: ['avx512_bf16', 'avx512_vnni'] };
+  const cpu = process.platform === 'linux' ? new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? []) : new Set();
+  return Object.entries(INSTRUCTION_SETS[process.arch] ?? {}).filter(([isa]) => isa === 'portable' || isa === 'neon' || features[isa]?.every((feature) => cpu.has(feature)));
+}
+
+/**
+ * Builds and runs all of them.
+ *
+ * @param sanitizer 'address' (with undefined behaviour) or 'thread'
+ * @throws {BuildError} if one does not compile or fails
+ */
+export async function nativeTests(sanitizer) {
+  const compiler = findCompiler();
+  if (compiler.problem !== undefined) throw new BuildError(`The native tests cannot be built: ${compiler.problem}.`);
+  const folder = join(ROOT, 'build', `sanitize-${sanitizer}`);
+  mkdirSync(folder, { recursive: true });
+  const flags = ['-O1', '-g', '-fno-omit-frame-pointer', ...SANITIZERS[sanitizer], `-I${NATIVE}`];
+  const runtime = runtimeObjects(folder, flags);
+  const suite = listed(join(TESTS, 'runtime'));
+  const programs = [{ name: 'runtime', own: suite.filter((path) => path.endsWith('.cc')).map((path) => objectOf(path, folder, flags, [...suite, ...runtimeHeaders()])) }];
+  const shared = [...listed(TESTS), ...kernelFiles(), ...runtimeHeaders()];
+  for (const path of listed(TESTS).filter((name) => name.endsWith('.cc'))) {
+    for (const [isa, [lanes, ...more]] of usableIsas()) {
+      const name = `${basename(path, '.cc')}-${isa}`;
+      programs.push({ name, own: [objectOf(path, folder, [...flags, ...more, `-DATHANOR_ISA=${isa}`, `-DATHANOR_LANES=${lanes}`], shared, name)] });
+    }
+  }
+  const list = [...runtime, ...programs.flatMap((program) => program.own)];
+  const keys = await compileAll(list, compiler);
+  let failed = 0;
+  for (const { name, own } of programs) {
+    const parts = [...runtime, ...own], target = join(folder, name);
+    await link(compiler, parts.map((job) => job.object), ['-pthread', ...SANITIZERS[sanitizer]], target, parts.map((job) => keys[list.indexOf(job)]));
+    const { status, stdout, stderr } = spawnSync(target, [], { encoding: 'utf8' });
+    console.log(`${status === 0 ? 'passed' : 'FAILED'} ${name} (${sanitizer} sanitizer)`);
+    if (status === 0) continue;
+    failed++;
+    console.error(`${stdout}${stderr}`);
+  }
+  if (failed > 0) throw new BuildError(`${failed} of ${programs.length} native test programs failed; each can be run alone from ${folder}.`);
+}
