@@ -6,6 +6,18 @@
 
 namespace athanor::ATHANOR_ISA::gemm {
 
+// Rows ahead that a copy asks memory for: a row is a page or so away from the next, too far for the hardware to follow.
+constexpr int64_t PREFETCH_ROWS = 12;
+
+// Longest block of K, and the distance of tiles of transposed A: not a multiple of 4096 bytes, which would put all tiles
+// into the same sets of L1. For the same reason panels of B are (kc + 1) · NR apart.
+#ifndef ATHANOR_KC
+#define ATHANOR_KC 512
+#define ATHANOR_NC 128
+#endif
+constexpr int64_t KC = ATHANOR_KC;
+constexpr int64_t TILE_STRIDE = KC * MR + 16;
+
 // {a, b}[I...], indices from LANES on taken from b.
 template <int... I> inline F32 shuffle(F32 a, F32 b) {
 #if defined(__clang__)
@@ -88,7 +100,10 @@ inline void packPanelTransposed(const T* b, int64_t stride, int columns, int64_t
       for (; k + LANES <= kc; k += LANES) {
         F32 r[LANES];
 #pragma GCC unroll 16
-        for (int l = 0; l < LANES; l++) r[l] = load(rows + l * stride + k);
+        for (int l = 0; l < LANES; l++) {
+          r[l] = load(rows + l * stride + k);
+          __builtin_prefetch(rows + (l + NR) * stride + k);  // the next panel: its rows are too short for the hardware
+        }
         transpose(r);
 #pragma GCC unroll 16
         for (int l = 0; l < LANES; l++) store(o + (k + l) * NR, r[l]);
@@ -98,16 +113,46 @@ inline void packPanelTransposed(const T* b, int64_t stride, int columns, int64_t
   }
 }
 
-// One panel from B as [K, N].
-template <class T> inline void packPanel(const T* b, int64_t stride, int columns, int64_t kc, float* out) {
-  if (columns >= NR) {
-    for (int64_t k = 0; k < kc; k++)
+// A block of panels from B as [K, N], row by row so that memory is read in long runs.
+template <class T> inline void packPanels(const T* b, int64_t stride, int64_t columns, int64_t kc, float* out) {
+  for (int64_t k = 0; k < kc; k++) {
+    const T* row = b + k * stride;
+    float* o = out + k * NR;
+    int64_t j = 0;
+    for (; j + NR <= columns; j += NR, o += NR * (kc + 1)) {
+      __builtin_prefetch(row + PREFETCH_ROWS * stride + j);
 #pragma GCC unroll 4
-      for (int v = 0; v < NV; v++) store(out + k * NR + v * LANES, load(b + k * stride + v * LANES));
-    return;
+      for (int v = 0; v < NV; v++) store(o + v * LANES, load(row + j + v * LANES));
+    }
+    if (j < columns)
+      for (int l = 0; l < NR; l++) o[l] = j + l < columns ? toFloat(row[j + l]) : 0.0f;
   }
-  for (int64_t k = 0; k < kc; k++)
-    for (int j = 0; j < NR; j++) out[k * NR + j] = j < columns ? toFloat(b[k * stride + j]) : 0.0f;
+}
+
+// Tiles of A stored as [K, M]: tile t's rows start at rows[t] and lie as [k][MR] from out + t * TILE_STRIDE. Several at
+// once, since a visit to a row of A costs more than the copy. Whole vectors are copied where `readable` elements of a
+// row of A allow: what is too much is overwritten by the next k, and the last k is exact.
+template <class T>
+void copyTransposed(const T* a, int64_t stride, int64_t kc, const int64_t* rows, int tiles, int64_t readable, float* out) {
+  constexpr int VECTORS = (MR + LANES - 1) / LANES;
+  constexpr int WIDTH = VECTORS * LANES;
+  int whole = tiles;
+  while (whole > 0 && rows[whole - 1] + WIDTH > readable) whole--;
+  const int64_t early = kc - WIDTH / MR;
+  for (int64_t k = 0; k < kc; k++) {
+    const T* from = a + k * stride;
+    int t = 0;
+    if (k < early) {
+      for (int64_t i = rows[0]; i < rows[tiles]; i += 64 / int64_t(sizeof(T)))
+        __builtin_prefetch(from + PREFETCH_ROWS * stride + i);
+      for (; t < whole; t++)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++)
+          store(out + t * TILE_STRIDE + k * MR + v * LANES, load(from + rows[t] + v * LANES));
+    }
+    for (; t < tiles; t++)
+      for (int64_t i = rows[t]; i < rows[t + 1]; i++) out[t * TILE_STRIDE + k * MR + i - rows[t]] = toFloat(from[i]);
+  }
 }
 
 }  // namespace athanor::ATHANOR_ISA::gemm

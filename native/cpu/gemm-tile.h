@@ -82,11 +82,18 @@ inline __attribute__((always_inline)) void finishTile(F32 (&acc)[Rows][NV], cons
 template <int Rows, Layout layout>
 void runTile(const float* a, int64_t rowStride, int64_t kc, const float* panels, const Finish& f, int64_t row,
              int64_t column, int64_t columns) {
+  // While this tile is multiplied, memory is asked for the next one's rows, an equal share during each panel.
+  const int64_t share = (kc * NR + columns - 1) / columns;
   for (int64_t j = 0; j < columns; j += NR) {
+    if (layout == Layout::rows) {
+      const float* next = a + Rows * rowStride + j / NR * share;
+      for (int i = 0; i < Rows; i++)
+        for (int64_t k = 0; k < share; k += 16) __builtin_prefetch(next + i * rowStride + k);
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; i++) __builtin_prefetch(f.to.at(row + i, column + j));
     F32 acc[Rows][NV];
-    multiply<Rows, layout>(kc, a, rowStride, panels + j * kc, acc);
+    multiply<Rows, layout>(kc, a, rowStride, panels + j * (kc + 1), acc);
     finishTile<Rows>(acc, f, row, column, j, columns - j >= NR ? NR : int(columns - j));
   }
 }

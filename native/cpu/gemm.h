@@ -15,12 +15,9 @@
 
 namespace athanor::ATHANOR_ISA::gemm {
 
-#ifndef ATHANOR_KC
-#define ATHANOR_KC 384
-#define ATHANOR_NC 128
-#endif
-constexpr int64_t KC = ATHANOR_KC;
 constexpr int64_t NC = ATHANOR_NC;
+// Tiles of transposed A that are copied together: 48 rows are 3 cache lines (AVX-512: 96, 6 lines).
+constexpr int GROUP = 8;
 // Rows of a task whose running sums live in scratch memory (C is bf16 and K has several blocks).
 constexpr int64_t SUM_ROWS = 512;
 // Up to so many rows the cost is reading B: pack one panel at a time, so that it is used out of L1.
@@ -39,12 +36,15 @@ inline int64_t blockOfK(int64_t k) {
 
 // Scratch memory of one thread.
 struct Scratch {
-  float* panels;  // [NC / NR][kc][NR]
-  float* tile;    // [MR][KC] or [KC][MR]
+  float* panels;  // [NC / NR][kc + 1][NR]
+  float* tiles;   // A as f32: [MR][KC], or up to GROUP of [KC][MR]
   float* bias;    // [NC]
   float* sums;    // [SUM_ROWS][NC], only where C is bf16 and k > KC
 };
-constexpr int64_t SCRATCH_FLOATS = KC * NC + KC * MR + NC;
+// The tiles' share is that of 12 rows on every processor, so that the formula is one.
+constexpr int64_t PANEL_FLOATS = (KC + 1) * NC, TILE_FLOATS = GROUP * (KC * 12 + 16);
+static_assert(GROUP * TILE_STRIDE <= TILE_FLOATS && KC * MR <= TILE_FLOATS);
+constexpr int64_t SCRATCH_FLOATS = PANEL_FLOATS + TILE_FLOATS + NC;
 
 inline bool needsSums(const Product& p) { return p.c.dtype == DType::bf16 && p.k > KC; }
 
@@ -54,32 +54,26 @@ inline int64_t workspaceBytes(bool sums, int threads) {
 }
 inline Scratch scratchOf(std::byte* workspace, bool sums, int thread) {
   float* base = reinterpret_cast<float*>(workspace) + thread * (SCRATCH_FLOATS + (sums ? SUM_ROWS * NC : 0));
-  return {base, base + KC * NC, base + KC * NC + KC * MR, base + SCRATCH_FLOATS};
+  return {base, base + PANEL_FLOATS, base + PANEL_FLOATS + TILE_FLOATS, base + SCRATCH_FLOATS};
 }
 
 // Packs B's block [k0, k0 + kc) × [n0, n0 + columns).
 template <class T>
 void packBlock(const Operand& b, int64_t k0, int64_t kc, int64_t n0, int64_t columns, float* panels) {
-  for (int64_t j = 0; j < columns; j += NR) {
-    const int width = columns - j >= NR ? NR : int(columns - j);
-    if (b.transposed)
-      packPanelTransposed(reinterpret_cast<const T*>(b.at(n0 + j, k0)), b.stride, width, kc, panels + j * kc);
-    else
-      packPanel(reinterpret_cast<const T*>(b.at(k0, n0 + j)), b.stride, width, kc, panels + j * kc);
-  }
+  if (!b.transposed) return packPanels(reinterpret_cast<const T*>(b.at(k0, n0)), b.stride, columns, kc, panels);
+  for (int64_t j = 0; j < columns; j += NR)
+    packPanelTransposed(reinterpret_cast<const T*>(b.at(n0 + j, k0)), b.stride, columns - j >= NR ? NR : int(columns - j),
+                        kc, panels + j * (kc + 1));
 }
 
-// The slice rows × [k0, k0 + kc) of A^T as [k][MR].
-template <int Rows, class T> void copyTransposed(const T* a, int64_t stride, int64_t kc, float* tile) {
-  for (int64_t k = 0; k < kc; k++)
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; i++) tile[k * MR + i] = toFloat(a[k * stride + i]);
-}
-template <class T, int Rows = MR> void copyTransposedOf(int rows, const T* a, int64_t stride, int64_t kc, float* tile) {
-  if (rows == Rows)
-    copyTransposed<Rows>(a, stride, kc, tile);
-  else if constexpr (Rows > 1)
-    copyTransposedOf<T, Rows - 1>(rows, a, stride, kc, tile);
+// The rows of p.a from row on, as one tile of f32.
+inline void convertRows(const Product& p, int64_t row, int rows, int64_t k0, int64_t kc, float* tile) {
+  for (int i = 0; i < rows; i++) {
+    const bf16* from = reinterpret_cast<const bf16*>(p.a.at(row + i, k0));
+    int64_t k = 0;
+    for (; k + LANES <= kc; k += LANES) store(tile + i * KC + k, load(from + k));
+    for (; k < kc; k++) tile[i * KC + k] = fromBf16(from[k]);
+  }
 }
 
 // All rows [m0, m1) against the packed block. Tile heights differ by one at most: 128 rows are 18 tiles of 6 and 4 of 5,
@@ -87,26 +81,27 @@ template <class T, int Rows = MR> void copyTransposedOf(int rows, const T* a, in
 inline void runRows(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t k0, int64_t kc, int64_t n0,
                     int64_t columns, const Finish& f) {
   const int64_t tiles = (m1 - m0 + MR - 1) / MR;
-  for (int64_t t = 0; t < tiles; t++) {
-    const int64_t row = m0 + (m1 - m0) * t / tiles;
-    const int rows = int(m0 + (m1 - m0) * (t + 1) / tiles - row);
+  for (int64_t t = 0; t < tiles; t += GROUP) {
+    const int count = tiles - t < GROUP ? int(tiles - t) : GROUP;
+    int64_t rows[GROUP + 1];
+    for (int i = 0; i <= count; i++) rows[i] = m0 + (m1 - m0) * (t + i) / tiles;
     if (p.a.transposed) {
       if (p.a.dtype == DType::bf16)
-        copyTransposedOf(rows, reinterpret_cast<const bf16*>(p.a.at(k0, row)), p.a.stride, kc, s.tile);
+        copyTransposed(reinterpret_cast<const bf16*>(p.a.at(k0, 0)), p.a.stride, kc, rows, count, p.m, s.tiles);
       else
-        copyTransposedOf(rows, reinterpret_cast<const float*>(p.a.at(k0, row)), p.a.stride, kc, s.tile);
-      runTileOf<Layout::kMajor>(rows, s.tile, int64_t(0), kc, s.panels, f, row, n0, columns);
-    } else if (p.a.dtype == DType::bf16) {
-      for (int i = 0; i < rows; i++) {
-        const bf16* from = reinterpret_cast<const bf16*>(p.a.at(row + i, k0));
-        int64_t k = 0;
-        for (; k + LANES <= kc; k += LANES) store(s.tile + i * KC + k, load(from + k));
-        for (; k < kc; k++) s.tile[i * KC + k] = fromBf16(from[k]);
+        copyTransposed(reinterpret_cast<const float*>(p.a.at(k0, 0)), p.a.stride, kc, rows, count, p.m, s.tiles);
+    }
+    for (int i = 0; i < count; i++) {
+      const int height = int(rows[i + 1] - rows[i]);
+      if (p.a.transposed) {
+        runTileOf<Layout::kMajor>(height, s.tiles + i * TILE_STRIDE, int64_t(0), kc, s.panels, f, rows[i], n0, columns);
+      } else if (p.a.dtype == DType::bf16) {
+        convertRows(p, rows[i], height, k0, kc, s.tiles);
+        runTileOf<Layout::rows>(height, s.tiles, KC, kc, s.panels, f, rows[i], n0, columns);
+      } else {
+        runTileOf<Layout::rows>(height, reinterpret_cast<const float*>(p.a.at(rows[i], k0)), p.a.stride, kc, s.panels, f,
+                                rows[i], n0, columns);
       }
-      runTileOf<Layout::rows>(rows, s.tile, KC, kc, s.panels, f, row, n0, columns);
-    } else {
-      runTileOf<Layout::rows>(rows, reinterpret_cast<const float*>(p.a.at(row, k0)), p.a.stride, kc, s.panels, f, row,
-                              n0, columns);
     }
   }
 }
