@@ -1,6 +1,6 @@
 // A hash table from byte strings to dense indices: word counts in training, the word cache in encoding.
 // Layer: tokenizer (pure). A JavaScript Map would need a string for each look-up. Keys are compared four bytes at a time,
-// and a look-up touches two places in memory, the slot and the record: with an array for each field it was half as fast.
+// and a look-up touches two places in memory, the slot and the record.
 
 import { grown } from './grown.ts';
 
