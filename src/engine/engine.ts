@@ -1,0 +1,303 @@
+// Generation: many sequences over one decoder. Layer: engine. A step is schedule, run, postprocess.
+
+import { CapacityError, ConfigError, InterruptedError } from '../base/errors.ts';
+import type { Executor } from '../backends/executor.ts';
+import type { State } from '../core/index.ts';
+import type { Model } from '../models/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
+import { CacheSlots } from './cache-slots.ts';
+import { Decoder, type NewToken } from './decoder.ts';
+import { likeliest, logSumExp, sample, samplingSchema, type Alternative, type Sampling } from './sampler.ts';
+import { StopMatcher } from './stop-matcher.ts';
+
+export interface EngineOptions {
+  readonly executor: Executor;
+  /** A parameter's values; `loadModel(path).read` is one such function. */
+  readonly read: (state: State) => Float32Array;
+  /** Without one, text is always empty: ids go in and come out. */
+  readonly tokenizer?: Tokenizer;
+  /** Tokens that end a text (`eos_token_id`). */
+  readonly stopIds?: readonly number[];
+  /** Most tokens of one run, 256. */
+  readonly maxTokens?: number;
+  /** Most sequences at once, 8. */
+  readonly maxSeqs?: number;
+  /** Most tokens of a sequence, prompt included; the model's own limit, but at most 2048. */
+  readonly maxLength?: number;
+  readonly compute?: 'f32' | 'bf16';
+}
+
+export interface GenerateOptions extends Partial<Sampling> {
+  /** Most new tokens, 128. */
+  readonly maxTokens?: number;
+  /** Texts that end the answer; they are not part of it. */
+  readonly stop?: readonly string[];
+  /** Report log-probabilities, with this many alternatives for each token. */
+  readonly logprobs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A piece of an answer. Text comes when its characters are whole, so some parts have none. */
+export interface Part {
+  readonly text: string;
+  readonly ids: readonly number[];
+  /** Of the ids, under the model's own distribution; empty unless asked for. */
+  readonly logprobs: readonly number[];
+  readonly alternatives: readonly (readonly Alternative[])[];
+  /** On the last part only. `stop`: a stop token or text; `length`: no room was left. */
+  readonly finishReason?: 'stop' | 'length';
+}
+
+/** A request on its way. */
+interface Sequence {
+  readonly ids: number[];
+  readonly nPrompt: number;
+  readonly slots: Int32Array;
+  readonly seq: number;
+  readonly sampling: Sampling;
+  readonly limit: number;
+  readonly nAlternatives: number | undefined;
+  readonly stops: StopMatcher;
+  readonly push: (id: number) => string;
+  readonly flush: () => string;
+  readonly parts: Part[];
+  /** Tokens whose keys and values are in the cache. */
+  computed: number;
+  done: boolean;
+  failure: unknown;
+  wake: () => void;
+}
+
+export class Engine {
+  readonly #decoder: Decoder;
+  readonly #slots: CacheSlots;
+  readonly #tokenizer: Tokenizer | undefined;
+  readonly #stopIds: ReadonlySet<number>;
+  readonly #freeSeqs: number[];
+  readonly #running: Sequence[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #loop: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(model: Model, options: EngineOptions) {
+    const { maxTokens = 256, maxSeqs = 8, maxLength = Math.min(2048, model.dims.maxPositions) } = options;
+    const slots = maxSeqs * maxLength;
+    this.#decoder = new Decoder(model, { ...options, maxTokens, maxSeqs, maxLength, slots });
+    this.#slots = new CacheSlots(slots);
+    this.#tokenizer = options.tokenizer;
+    this.#stopIds = new Set(options.stopIds ?? []);
+    this.#freeSeqs = Array.from({ length: maxSeqs }, (_, i) => maxSeqs - 1 - i);
+  }
+
+  /**
+   * Continues a prompt, token by token.
+   *
+   * @param prompt text, or ids as they are
+   * @throws {ConfigError} for an empty prompt, an id outside the vocabulary, text without a tokenizer
+   * @throws {CapacityError} if the prompt leaves no room
+   * @throws {InterruptedError} when `signal` aborts; the engine goes on with the others
+   */
+  async *generate(prompt: string | readonly number[], options: GenerateOptions = {}): AsyncGenerator<Part, void> {
+    const sequence = await this.#admit(this.idsOf(prompt), options);
+    const stop = (): void => this.#finish(sequence, new InterruptedError('Generation was stopped.'));
+    options.signal?.addEventListener('abort', stop, { once: true });
+    try {
+      if (options.signal?.aborted) stop();
+      this.#loop ??= this.#drive();
+      while (sequence.parts.length > 0 || !sequence.done) {
+        if (sequence.parts.length > 0) yield sequence.parts.shift()!;
+        else await new Promise<void>((resolve) => { sequence.wake = resolve; });
+      }
+      if (sequence.failure !== undefined) throw sequence.failure;
+    } finally {
+      options.signal?.removeEventListener('abort', stop);
+      this.#finish(sequence);
+    }
+  }
+
+  /** The whole answer at once. */
+  async complete(prompt: string | readonly number[], options: GenerateOptions = {}): Promise<Required<Part>> {
+    const whole = { text: '', ids: [] as number[], logprobs: [] as number[], alternatives: [] as (readonly Alternative[])[], finishReason: 'length' as 'stop' | 'length' };
+    for await (const part of this.generate(prompt, options)) {
+      whole.text += part.text;
+      whole.ids.push(...part.ids);
+      whole.logprobs.push(...part.logprobs);
+      whole.alternatives.push(...part.alternatives);
+      if (part.finishReason) whole.finishReason = part.finishReason;
+    }
+    return whole;
+  }
+
+  /**
+   * Logits after each token from position `from` on, as [position, logits] in order.
+   *
+   * @throws {CapacityError} if there are more ids than a sequence has positions
+   */
+  async *logits(ids: readonly number[], from = ids.length - 1): AsyncGenerator<readonly [position: number, logits: Float32Array]> {
+    const { seq, slots } = await this.#room(this.idsOf(ids), ids.length);
+    try {
+      for (let start = 0; start < ids.length;) {
+        const end = Math.min(ids.length, start + (start < from ? this.#decoder.maxTokens : this.#decoder.maxSeqs), start < from ? from : Infinity);
+        const rows = await this.#decoder.run(ids.slice(start, end).map((id, i): NewToken => ({
+          id, position: start + i, seq, slot: slots[start + i]!, logits: start + i >= from,
+        })));
+        for (let i = Math.max(start, from); i < end; i++) {
+          const row = i - Math.max(start, from);
+          yield [i, rows.subarray(row * this.#decoder.vocabSize, (row + 1) * this.#decoder.vocabSize)];
+        }
+        start = end;
+      }
+    } finally {
+      this.#release(seq, slots);
+    }
+  }
+
+  /** How likely a completion is after a prompt. @returns the sum of its tokens' log-probabilities, and whether greedy decoding gives it */
+  async score(prompt: string, completion: string): Promise<{ logprob: number; tokens: number; isGreedy: boolean }> {
+    const ids = this.idsOf(prompt + completion), nPrompt = this.#sharedPrefix(this.idsOf(prompt), ids);
+    let logprob = 0, isGreedy = true;
+    for await (const [position, logits] of this.logits(ids, nPrompt - 1)) {
+      const next = ids[position + 1];
+      if (next === undefined) break;
+      logprob += logits[next]! - logSumExp(logits);
+      isGreedy &&= sample(logits, [], { ...samplingSchema.parse({}), temperature: 0 }, 0) === next;
+    }
+    return { logprob, tokens: ids.length - nPrompt, isGreedy };
+  }
+
+  /** Checked ids of a prompt. */
+  idsOf(prompt: string | readonly number[]): number[] {
+    if (typeof prompt === 'string' && !this.#tokenizer) throw new ConfigError('Cannot read text: this model has no tokenizer. Give ids instead (--prompt-ids 1,2,3).');
+    const ids = typeof prompt === 'string' ? [...this.#tokenizer!.encode(prompt)] : [...prompt];
+    const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= this.#decoder.vocabSize);
+    if (wrong !== undefined) throw new ConfigError(`Cannot use the id ${wrong}: the vocabulary has ids 0 to ${this.#decoder.vocabSize - 1}.`);
+    if (ids.length === 0) throw new ConfigError('Cannot continue an empty prompt: give at least one token.');
+    return ids;
+  }
+
+  /** Stops what is running, with an error for each, and forgets the program. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const sequence of [...this.#running]) this.#finish(sequence, new InterruptedError('The engine was closed.'));
+    await this.#loop;
+    this.#decoder.close();
+  }
+
+  /** Tokens that two encodings begin with: where a prompt and its continuation share a token, it counts as continuation. */
+  #sharedPrefix(prompt: readonly number[], whole: readonly number[]): number {
+    let n = 0;
+    while (n < prompt.length && n < whole.length - 1 && prompt[n] === whole[n]) n++;
+    return Math.max(1, n);
+  }
+
+  /** A row of the table and cache rows, when they are free. */
+  async #room(ids: readonly number[], length: number): Promise<{ seq: number; slots: Int32Array }> {
+    if (ids.length > this.#decoder.maxLength) {
+      throw new CapacityError(`Cannot take ${ids.length} tokens: a sequence has at most ${this.#decoder.maxLength}. Shorten the prompt, or open the engine with a larger maxLength.`, { need: ids.length, have: this.#decoder.maxLength });
+    }
+    for (;;) {
+      if (this.#closed) throw new InterruptedError('The engine was closed.');
+      const slots = this.#freeSeqs.length > 0 ? this.#slots.take(Math.min(length, this.#decoder.maxLength)) : undefined;
+      if (slots !== undefined) {
+        const seq = this.#freeSeqs.pop()!;
+        this.#decoder.assign(seq, slots);
+        return { seq, slots };
+      }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  #release(seq: number, slots: Int32Array): void {
+    this.#freeSeqs.push(seq);
+    this.#slots.giveBack(slots);
+    for (const retry of this.#waiting.splice(0)) retry();
+  }
+
+  async #admit(ids: number[], options: GenerateOptions): Promise<Sequence> {
+    const { maxTokens = 128, stop = [], logprobs, signal: _signal, ...sampling } = options;
+    const room = await this.#room(ids, ids.length + maxTokens);
+    const decoder = this.#tokenizer?.decoder({ skipSpecialTokens: true });
+    const sequence: Sequence = {
+      ...room, ids, nPrompt: ids.length, sampling: samplingSchema.parse(sampling), limit: Math.min(ids.length + maxTokens, this.#decoder.maxLength),
+      nAlternatives: logprobs, stops: new StopMatcher(stop), push: (id) => decoder?.push(id) ?? '', flush: () => decoder?.flush() ?? '',
+      parts: [], computed: 0, done: false, failure: undefined, wake: () => {},
+    };
+    this.#running.push(sequence);
+    if (ids.length >= sequence.limit) this.#emit(sequence, undefined, 'length');
+    return sequence;
+  }
+
+  async #drive(): Promise<void> {
+    await Promise.resolve(); // let what was asked for together start together
+    while (this.#running.length > 0) {
+      const batch = this.#schedule();
+      try {
+        this.#postprocess(batch, await this.#decoder.run(batch.flatMap(({ tokens }) => tokens)));
+      } catch (error) {
+        for (const { sequence } of batch) this.#finish(sequence, error);
+      }
+    }
+    this.#loop = undefined;
+  }
+
+  /** Everyone's next tokens: single ones first, so that a long prompt delays nobody, then pieces of prompts. */
+  #schedule(): { sequence: Sequence; tokens: NewToken[] }[] {
+    let room = this.#decoder.maxTokens;
+    const pending = (s: Sequence): number => s.ids.length - s.computed;
+    return [...this.#running].sort((a, b) => Number(pending(a) > 1) - Number(pending(b) > 1)).flatMap((sequence) => {
+      const n = Math.min(room, pending(sequence)), start = sequence.computed;
+      room -= n;
+      const tokens = sequence.ids.slice(start, start + n).map((id, i): NewToken => ({
+        id, position: start + i, seq: sequence.seq, slot: sequence.slots[start + i]!, logits: start + i === sequence.ids.length - 1,
+      }));
+      return n > 0 ? [{ sequence, tokens }] : [];
+    });
+  }
+
+  #postprocess(batch: readonly { sequence: Sequence; tokens: readonly NewToken[] }[], logits: Float32Array): void {
+    let row = 0;
+    for (const { sequence, tokens } of batch) {
+      sequence.computed += tokens.length;
+      if (tokens.at(-1)?.logits !== true) continue;
+      const mine = logits.subarray(row * this.#decoder.vocabSize, ++row * this.#decoder.vocabSize);
+      if (sequence.done) continue;
+      const id = sample(mine, sequence.ids, sequence.sampling, sequence.ids.length - sequence.nPrompt);
+      if (this.#stopIds.has(id)) this.#emit(sequence, undefined, 'stop');
+      else this.#accept(sequence, id, mine);
+    }
+  }
+
+  #accept(sequence: Sequence, id: number, logits: Float32Array): void {
+    sequence.ids.push(id);
+    const n = sequence.nAlternatives;
+    const chosen = n === undefined ? { id } : { id, logprob: logits[id]! - logSumExp(logits), alternatives: n > 0 ? likeliest(logits, n) : [] };
+    const { text, stopped } = sequence.stops.push(sequence.push(id));
+    const full = sequence.ids.length >= sequence.limit;
+    this.#emit(sequence, { ...chosen, text }, stopped ? 'stop' : full ? 'length' : undefined, stopped);
+  }
+
+  /** Queues a part; with a reason it is the last one, and what the decoder and the stop matcher held back comes with it. */
+  #emit(sequence: Sequence, token: { id: number; text: string; logprob?: number; alternatives?: Alternative[] } | undefined, finishReason?: 'stop' | 'length', cut = false): void {
+    let text = token?.text ?? '';
+    if (finishReason && !cut) {
+      const last = sequence.stops.push(sequence.flush());
+      text += last.text + (last.stopped ? '' : sequence.stops.flush());
+    }
+    sequence.parts.push({
+      text, ids: token ? [token.id] : [], logprobs: token?.logprob === undefined ? [] : [token.logprob],
+      alternatives: token?.alternatives ? [token.alternatives] : [], ...(finishReason ? { finishReason } : {}),
+    });
+    if (finishReason) this.#finish(sequence);
+    sequence.wake();
+  }
+
+  /** Ends a sequence, once. */
+  #finish(sequence: Sequence, failure?: unknown): void {
+    if (sequence.done) return;
+    sequence.done = true;
+    sequence.failure = failure;
+    this.#running.splice(this.#running.indexOf(sequence), 1);
+    this.#release(sequence.seq, sequence.slots);
+    sequence.wake();
+  }
+}
