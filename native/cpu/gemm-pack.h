@@ -12,8 +12,9 @@ constexpr int64_t PREFETCH_ROWS = 12;
 // Longest block of K, and the distance of tiles of transposed A: not a multiple of 4096 bytes, which would put all tiles
 // into the same sets of L1. For the same reason panels of B are (kc + 1) · NR apart.
 #ifndef ATHANOR_KC
-#define ATHANOR_KC 512
-#define ATHANOR_NC 128
+#define ATHANOR_KC 384
+#define ATHANOR_NC (LANES == 16 ? 96 : 112)
+#define ATHANOR_GROUP 3
 #endif
 constexpr int64_t KC = ATHANOR_KC;
 constexpr int64_t TILE_STRIDE = KC * MR + 16;

@@ -17,7 +17,7 @@ namespace athanor::ATHANOR_ISA::gemm {
 
 constexpr int64_t NC = ATHANOR_NC;
 // Tiles of transposed A that are copied together: 48 rows are 3 cache lines (AVX-512: 96, 6 lines).
-constexpr int GROUP = 8;
+constexpr int GROUP = ATHANOR_GROUP;
 // Rows of a task whose running sums live in scratch memory (C is bf16 and K has several blocks).
 constexpr int64_t SUM_ROWS = 512;
 // Up to so many rows the cost is reading B: pack one panel at a time, so that it is used out of L1.
@@ -41,10 +41,9 @@ struct Scratch {
   float* bias;    // [NC]
   float* sums;    // [SUM_ROWS][NC], only where C is bf16 and k > KC
 };
-// The tiles' share is that of 12 rows on every processor, so that the formula is one.
-constexpr int64_t PANEL_FLOATS = (KC + 1) * NC, TILE_FLOATS = GROUP * (KC * 12 + 16);
-static_assert(GROUP * TILE_STRIDE <= TILE_FLOATS && KC * MR <= TILE_FLOATS);
-constexpr int64_t SCRATCH_FLOATS = PANEL_FLOATS + TILE_FLOATS + NC;
+constexpr int64_t PANEL_FLOATS = (KC + 1) * NC, TILE_FLOATS = GROUP * TILE_STRIDE;
+constexpr int64_t SCRATCH_FLOATS = (PANEL_FLOATS + TILE_FLOATS + NC + 15) / 16 * 16;
+static_assert(SCRATCH_FLOATS <= 384 * 128 + 384 * MR + 128 && SUM_ROWS * NC <= 512 * 128);
 
 inline bool needsSums(const Product& p) { return p.c.dtype == DType::bf16 && p.k > KC; }
 
