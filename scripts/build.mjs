@@ -65,6 +65,7 @@ function buildTypeScript() {
   const now = fingerprint('typescript');
   if (readStamp().typescript === now && existsSync(join(ROOT, 'dist'))) return;
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  if (!existsSync(tsc) && existsSync(join(ROOT, 'dist', 'core'))) return; // installed without development packages
   if (!existsSync(tsc)) throw new BuildError('TypeScript is not installed: run `npm install` in this folder, then again.');
   const result = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.json'], { cwd: ROOT, encoding: 'utf8' });
   if (result.status !== 0) {
