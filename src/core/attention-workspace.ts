@@ -18,8 +18,8 @@ function headSizes(x: readonly (Meta | null)[], lanes: number) {
 
 /** @param x metas of q [N, H, D], k [N, KV, D], v [N, KV, Dv] */
 export function attentionWorkspace(x: readonly (Meta | null)[], t: Target): number {
-  const { d, dv, paddedD, paddedDv } = headSizes(x, t.lanes), width = 2 * t.lanes;
-  const floats = QUERY_ROWS * d + KEYS * width + QUERY_ROWS * dv + KEYS * (paddedD + paddedDv) + STATISTICS;
+  const { d, paddedD, paddedDv } = headSizes(x, t.lanes), width = 2 * t.lanes;
+  const floats = QUERY_ROWS * d + KEYS * width + QUERY_ROWS * paddedDv + KEYS * (paddedD + paddedDv) + STATISTICS;
   return t.threads * roundUp(4 * floats, 64);
 }
 
@@ -33,4 +33,17 @@ export function attentionBackwardWorkspace(x: readonly (Meta | null)[], y: reado
   const sums = y[1]!.dtype !== 'f32' || y[2]!.dtype !== 'f32' || d % t.lanes !== 0 || dv % t.lanes !== 0;
   return bytes + (sums ? 4 * n * kv * (paddedD + paddedDv) : 0);
 }
-export function pagedAttentionWorkspace(_x: readonly (Meta | null)[], t: Target): number { return t.threads * 1024 * 1024; }
+
+/** Keys that one task looks at, and the most partial results that are kept for a sequence cut over threads. */
+const KEYS_PER_CHUNK = 768, PARTS_PER_THREAD = 2 * 64;
+
+/** @param x metas of q [N, H, D], kCache, vCache [slots, KV, Dv], slotTable [S, L] */
+export function pagedAttentionWorkspace(x: readonly (Meta | null)[], t: Target): number {
+  const { d, paddedD, paddedDv } = headSizes(x, t.lanes), width = 2 * t.lanes;
+  const [n, h] = x[0]!.shape.map(maxOf) as [number, number];
+  const floats = QUERY_ROWS * d + KEYS * width + 2 * QUERY_ROWS * paddedDv + KEYS * (paddedD + paddedDv) + STATISTICS + 2 * QUERY_ROWS;
+  const bytes = t.threads * roundUp(4 * floats, 64) + roundUp(4 * (n + 1), 64);
+  const chunks = Math.ceil(maxOf(x[3]!.shape[1]!) / KEYS_PER_CHUNK);
+  const parts = t.threads > 1 && chunks > 1 ? Math.min(n * h, PARTS_PER_THREAD * t.threads) * chunks : 0;
+  return bytes + 4 * parts * (paddedDv + t.lanes);
+}

@@ -1,25 +1,28 @@
-// Scratch that the native matrix kernels ask for. Layer: core. The same formulas and constants as native/cpu/gemm.h.
+// Scratch that the native matrix kernels ask for. Layer: core. The same constants as native/cpu/gemm.h and
+// native/cpu/linear-cross-entropy.h.
 
 import type { DType } from './dtype.ts';
 import type { Target } from './target.ts';
 
-/** Rows and columns of the block of B that a thread packs, and rows summed in f32 before a bf16 result is rounded. */
-const KC = 384, NC = 128, SUM_ROWS = 512;
-
-/** Rows of the register tile. */
-const registerRows = ({ isa, lanes }: Target): number => (lanes === 16 || isa === 'neon' ? 12 : 6);
+/** A thread's packed block of B and of A, its edges, and a row; then, for a bf16 result, f32 sums until it is rounded. */
+const SCRATCH = 4 * ((512 + 1) * 128 + 8 * (512 * 12 + 16) + 128), SUMS = 4 * 512 * 128;
 
 /** Bytes of scratch for one product whose result has a type. */
 export function gemmWorkspace(out: DType, t: Target): number {
-  return 4 * t.threads * (KC * NC + KC * registerRows(t) + NC + (out === 'bf16' ? SUM_ROWS * NC : 0));
+  return t.threads * (SCRATCH + (out === 'bf16' ? SUMS : 0));
 }
 
-/** Sizes of a fused output projection and cross-entropy. N tokens, C channels, V vocabulary */
+/** Sizes of a fused output projection and cross-entropy. N tokens, V vocabulary */
 export interface CrossEntropySize {
   readonly n: number;
-  readonly c: number;
   readonly v: number;
-  readonly gradient: boolean;
-  readonly dtypes: readonly [h: DType, w: DType];
+  /** Type of the gradient of the hidden states, where it is asked for. */
+  readonly dh?: DType;
 }
-export function crossEntropyWorkspace(size: CrossEntropySize, t: Target): number { return 4 * size.n * size.v + 8 * (size.v + 64) * size.c + gemmWorkspace('f32', t); }
+
+/** Logits of one chunk of rows: 8 MiB of them, but at least 256 rows; and statistics by block of 256 columns. */
+export function crossEntropyWorkspace({ n, v, dh = 'f32' }: CrossEntropySize, t: Target): number {
+  const most = Math.max(256, Math.floor(Math.floor(2 ** 21 / Math.max(1, v)) / 16) * 16);
+  const chunk = Math.ceil(Math.min(n, most) / 16) * 16 + 16;
+  return gemmWorkspace(dh, t) + 4 * chunk * (v + 2 * Math.ceil(v / 256) + 2);
+}

@@ -37,9 +37,7 @@ export const linearCrossEntropyGrad: Op<OpAttrs['linearCrossEntropyGrad']> = {
   },
   vjp: null,
   flops: (_a, [h, w]) => 6 * sizeOf(h!.shape) * maxOf(w!.shape[0]!),
-  workspace: (_a, [h, w], _y, t) => crossEntropyWorkspace(
-    { n: maxOf(h!.shape[0]!), c: maxOf(h!.shape[1]!), v: maxOf(w!.shape[0]!), gradient: true, dtypes: [h!.dtype, w!.dtype] }, t,
-  ),
+  workspace: (_a, [h, w], [, , dh], t) => crossEntropyWorkspace({ n: maxOf(h!.shape[0]!), v: maxOf(w!.shape[0]!), dh: dh!.dtype }, t),
   reuse: [[4, 3]],
   addend: { input: 4, to: 3 },
   castable: [2],

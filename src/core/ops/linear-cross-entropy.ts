@@ -41,9 +41,7 @@ export const linearCrossEntropy: Op<OpAttrs['linearCrossEntropy']> = {
     return [dh!, dw!, null];
   },
   flops: (_a, [h, w]) => 2 * sizeOf(h!.shape) * maxOf(w!.shape[0]!),
-  workspace: (_a, [h, w], _y, t) => crossEntropyWorkspace(
-    { n: maxOf(h!.shape[0]!), c: maxOf(h!.shape[1]!), v: maxOf(w!.shape[0]!), gradient: false, dtypes: [h!.dtype, w!.dtype] }, t,
-  ),
+  workspace: (_a, [h, w], _y, t) => crossEntropyWorkspace({ n: maxOf(h!.shape[0]!), v: maxOf(w!.shape[0]!) }, t),
   compute: { inputs: [0, 1], outputs: [] },
   samples: [
     { name: '9x12x50', attrs: {}, inputs: [{ shape: [9, 12] }, { shape: [50, 12] }, { shape: [9], dtype: 'i32', fill: (i) => (i * 11) % 50 - (i === 4 ? 100 : 0) }] },
