@@ -216,6 +216,10 @@ export class Engine {
   async #admit(ids: number[], options: GenerateOptions): Promise<Sequence> {
     const { maxTokens = 128, stop = [], logprobs, signal: _signal, ...sampling } = options;
     const room = await this.#room(ids, ids.length + maxTokens);
+    if (this.#closed) {
+      this.#release(room.seq, room.slots);
+      throw new InterruptedError('The engine was closed.');
+    }
     const decoder = this.#tokenizer?.decoder({ skipSpecialTokens: true });
     const sequence: Sequence = {
       ...room, ids, nPrompt: ids.length, sampling: samplingSchema.parse(sampling), limit: Math.min(ids.length + maxTokens, this.#decoder.maxLength),

@@ -17,7 +17,6 @@ export const gather: Op<OpAttrs['gather']> = {
     wanted[0] ? b.one('scatter', { mode: 'add' }, [b.fill(0, table!.shape, table!.dtype), ids!, dy!]) : null, null,
   ],
   flops: () => 0,
-  castable: [0],
   reference(_a, [table, ids], [y]) {
     const out = ndarray(y!.shape as number[]), width = table!.data.length / Math.max(1, table!.shape[0]!);
     ids!.data.forEach((id, i) => {

@@ -13,9 +13,11 @@ import { sameShape, type Graph, type Node, type Tensor } from '../tensor.ts';
 export function simplify(graph: Graph): Graph {
   const known = new Map<string, readonly Tensor[]>();
   return rebuild(graph, (b, node, inputs) => {
-    const { kind, inPlace = [] } = opOf(node.op);
+    const { kind, inPlace = [], castable } = opOf(node.op);
     if (kind === 'source') return null;
-    const operands = inputs.map((t, i) => (t !== null && !inPlace.some(([input]) => input === i) ? widened(t) : t));
+    // What only moves data needs its operand's type; what computes converts as it reads.
+    const converts = kind === 'named' || castable !== undefined;
+    const operands = inputs.map((t, i) => (t !== null && converts && !inPlace.some(([input]) => input === i) ? widened(t) : t));
     const key = keyOf(node, operands);
     // A node that takes over memory is not shared: its input is gone after it.
     const before = inPlace.length === 0 ? known.get(key) : undefined;
