@@ -21,9 +21,9 @@ export function availableBytes(): number {
  * @throws {CapacityError} if it does not fit, with what it needs and a remedy
  */
 export function compileToFit(model: Model, config: TrainConfig, target: Target, have: number): TrainingPrograms {
-  const states = stateBytes(model);
-  if (states > have) throw tooLarge(`weights, gradients and moments alone need ${mebibytes(states)}`, states, have);
-  const programs = compileTraining(model, config, target), { peak, arena } = trainingBytes(programs);
+  const least = stateBytes(model);
+  if (least > have) throw tooLarge(`weights, gradients and moments alone need ${mebibytes(least)}`, least, have);
+  const programs = compileTraining(model, config, target), { peak, arena, states } = trainingBytes(programs);
   if (peak <= have) return programs;
   try {
     return compileTraining(model, config, target, have - states);
