@@ -10,7 +10,7 @@ declare const state: State;
 
 /** Fails to compile unless both are the same type. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-const same = <A, B>(_: Same<A, B>): void => {};
+const same = <A, B>(holds: Same<A, B>): void => void holds;
 
 export function applications(): void {
   same<ReturnType<typeof b.one>, Tensor>(true);
@@ -43,7 +43,10 @@ export function readOnly(): void {
   x.dtype = 'bf16';
   // @ts-expect-error nor the attributes of a state
   state.trainable = false;
-  // @ts-expect-error nor is an output sure to be there
+}
+
+export function absence(): void {
+  // @ts-expect-error no output is sure to be there
   const output: Tensor = graph.outputs['y'];
   void output;
 }
