@@ -89,12 +89,35 @@ class Writer {
     return at;
   }
 
-  u8(x: number): void { this.#view.setUint8(this.#reserve(1), x); }
-  u16(x: number): void { this.#view.setUint16(this.#reserve(2), x, true); }
-  u32(x: number): void { this.#view.setUint32(this.#reserve(4), x, true); }
-  u64(x: number | bigint): void { this.#view.setBigUint64(this.#reserve(8), BigInt(x), true); }
-  i64(x: number): void { this.#view.setBigInt64(this.#reserve(8), BigInt(x), true); }
-  f64(x: number): void { this.#view.setFloat64(this.#reserve(8), x, true); }
+  u8(x: number): void {
+    const at = this.#reserve(1); // may replace the view
+    this.#view.setUint8(at, x);
+  }
+
+  u16(x: number): void {
+    const at = this.#reserve(2); // may replace the view
+    this.#view.setUint16(at, x, true);
+  }
+
+  u32(x: number): void {
+    const at = this.#reserve(4); // may replace the view
+    this.#view.setUint32(at, x, true);
+  }
+
+  u64(x: number | bigint): void {
+    const at = this.#reserve(8); // may replace the view
+    this.#view.setBigUint64(at, BigInt(x), true);
+  }
+
+  i64(x: number): void {
+    const at = this.#reserve(8); // may replace the view
+    this.#view.setBigInt64(at, BigInt(x), true);
+  }
+
+  f64(x: number): void {
+    const at = this.#reserve(8); // may replace the view
+    this.#view.setFloat64(at, x, true);
+  }
 
   raw(bytes: Uint8Array): void {
     const at = this.#reserve(bytes.length);
