@@ -171,8 +171,9 @@ void backwardQueries(const Backward& f, const Scratch& s, Span segment, int64_t 
 
 void clearKeys(const Backward& f, Span range, int64_t kvHead) {
   for (int64_t j = range.begin; j < range.end; j++) {
-    std::memset(f.dk + j * f.dkRow + kvHead * f.dkHead, 0, size_t(padded(f.width)) * 4);
-    std::memset(f.dv + j * f.dvRow + kvHead * f.dvHead, 0, size_t(padded(f.outWidth)) * 4);
+    float *k = f.dk + j * f.dkRow + kvHead * f.dkHead, *v = f.dv + j * f.dvRow + kvHead * f.dvHead;
+    for (int64_t c = 0; c < f.width; c += LANES) store(k + c, zero());
+    for (int64_t c = 0; c < f.outWidth; c += LANES) store(v + c, zero());
   }
 }
 

@@ -19,12 +19,17 @@ struct Forward {
 
 void writeOut(const Forward& f, int64_t begin, int64_t head, int64_t count, const SoftmaxState& state) {
   const View &out = f.call.out[0], &lse = f.call.out[1];
+  alignas(64) float logs[TILE_QUERIES], inverses[TILE_QUERIES];
+  for (int i = 0; i < TILE_QUERIES; i += LANES) {
+    const F32 total = load(state.total + i);
+    store(logs + i, fma(load(state.top + i), splat(LN2), log(total)));
+    store(inverses + i, 1.0f / total);
+  }
   for (int64_t i = 0; i < count; i++) {
     const float* row = state.out + i * padded(f.outWidth);
-    const float inverse = 1.0f / state.total[i];
     const Writer<Kind::any> to = outRow<Kind::any>(out, begin + i, head * f.outWidth);
-    eachVector(f.outWidth, [&](int64_t c, auto tag) { to.put(c, load(row + c) * inverse, tag); });
-    lse.as<float>()[(begin + i) * lse.stride0 + head] = (state.top[i] + log(splat(state.total[i]))[0] * LOG2E) * LN2;
+    eachVector(f.outWidth, [&](int64_t c, auto tag) { to.put(c, load(row + c) * inverses[i], tag); });
+    lse.as<float>()[(begin + i) * lse.stride0 + head] = logs[i];
   }
 }
 

@@ -69,13 +69,26 @@ inline F32 max(F32 a, F32 b) { return a > b ? a : b; }
 inline F32 min(F32 a, F32 b) { return a < b ? a : b; }
 inline F32 abs(F32 a) { return (F32)((I32)a & 0x7fffffff); }
 
-// Pairwise, in an order that depends on LANES only.
+// Pairwise, in an order that depends on LANES only: lane i with lane i + half, then half of that.
 inline float sum(F32 v) {
+#if defined(__AVX2__) && ATHANOR_LANES >= 8
+#if ATHANOR_LANES == 16
+  __m256 x[2];
+  std::memcpy(x, &v, sizeof v);
+  const __m256 eight = x[0] + x[1];
+#else
+  const __m256 eight = (__m256)v;
+#endif
+  const __m128 four = _mm256_castps256_ps128(eight) + _mm256_extractf128_ps(eight, 1);
+  const __m128 two = four + _mm_movehl_ps(four, four);
+  return two[0] + two[1];
+#else
   float x[LANES];
   store(x, v);
   for (int half = LANES / 2; half > 0; half /= 2)
     for (int i = 0; i < half; i++) x[i] += x[i + half];
   return x[0];
+#endif
 }
 inline float maximum(F32 v) {
   float x[LANES];

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "../../native/cpu/attention-backward.cc"
 #include "../../native/cpu/attention.cc"
+#include "../../native/cpu/paged-attention.cc"
 
 using namespace check;
 
@@ -130,10 +131,91 @@ void training(Pool& pool, Pool& other, Pool& many, int seed) {
   expect(hash[0] == hash[1] && hash[0] == hash[2], "attentionBackward: other bits with other threads, " + what);
 }
 
+size_t pagedBytes(int64_t N, int64_t H, int64_t D, int64_t Dv, int64_t L, int threads) {
+  const int64_t Dp = up(D, LANES), Vp = up(Dv, LANES), chunks = (L + 767) / 768;
+  int64_t bytes = threads * up((64 * D + 96 * 2 * LANES + 2 * 64 * Vp + 96 * (Dp + Vp) + 4 * 64 + 64) * 4, 64) + up((N + 1) * 4, 64);
+  if (threads > 1 && chunks > 1) bytes += std::min<int64_t>(N * H, 2 * threads * 64) * chunks * (Vp + LANES) * 4;
+  return size_t(bytes);
+}
+
+void paged(Pool& pool, Pool& one, Pool& many, int seed) {
+  Random random(uint64_t(seed) + 9000);
+  const int64_t sizes[] = {1, 3, 8, 16, 20, 33, 64}, lengths[] = {1, 5, 96, 97, 300, 768, 1700};
+  const int64_t S = 1 + random.below(4), KV = 1 + random.below(3), H = KV * (seed % 30 == 9 ? 70 : 1 + random.below(5)), D = sizes[random.below(7)], Dv = random.below(2) ? D : sizes[random.below(7)];
+  const int64_t L = lengths[random.below(seed % 3 ? 5 : 7)], slots = S * L + 3, window = random.below(3) == 0 ? 1 + random.below(200) : 0;
+  const double scale = 1 / std::sqrt(double(D)), softcap = random.below(4) == 0 ? 3 : 0;
+  const std::vector<double> attrs = {scale, double(window), softcap};
+  Tensor k({slots, KV, D}, anyFloat(random), gapOf(random)), v({slots, KV, Dv}, anyFloat(random), gapOf(random)), table({S, L}, DType::i32, gapOf(random));
+  k.normal(random); v.normal(random);
+  std::vector<int64_t> free;
+  for (int64_t i = 0; i < slots; i++) free.push_back(i);
+  table.fill([&](int64_t) { const size_t i = size_t(random.below(int64_t(free.size()))); const double slot = double(free[i]); free.erase(free.begin() + long(i)); return slot; });
+  std::vector<std::pair<int64_t, int64_t>> tokens;  // runs of a prefill, or single ones
+  for (int64_t runs = random.below(5); runs >= 0; runs--) {
+    const int64_t seq = random.below(S), from = random.below(L), end = std::min(L, from + (random.below(2) ? 1 : random.below(90)));
+    for (int64_t p = from; p < end; p++) tokens.push_back({seq, p});
+    if (random.below(6) == 0) tokens.push_back({-1, -1});
+  }
+  const int64_t N = int64_t(tokens.size());
+  Tensor q({N, H, D}, anyFloat(random), gapOf(random)), seqs({N}, DType::i32), positions({N}, DType::i32);
+  q.normal(random, 2);
+  seqs.fill([&](int64_t i) { return double(tokens[size_t(i)].first); });
+  positions.fill([&](int64_t i) { return double(tokens[size_t(i)].second); });
+  std::vector<double> want;
+  for (int64_t n = 0; n < N; n++)
+    for (int64_t h = 0; h < H; h++) {
+      const int64_t g = h / (H / KV), last = tokens[size_t(n)].second, first = std::max<int64_t>(0, window ? last - window + 1 : 0);
+      std::vector<double> out(size_t(Dv), 0);
+      double total = 0;
+      for (int64_t j = first; j <= last; j++) {
+        const int64_t slot = int64_t(table.get(tokens[size_t(n)].first * L + j));
+        double s = 0;
+        for (int64_t e = 0; e < D; e++) s += q.get((n * H + h) * D + e) * k.get((slot * KV + g) * D + e);
+        s *= scale;
+        if (softcap > 0) s = softcap * std::tanh(s / softcap);
+        total += std::exp(s);
+        for (int64_t e = 0; e < Dv; e++) out[size_t(e)] += std::exp(s) * v.get((slot * KV + g) * Dv + e);
+      }
+      for (const double x : out) want.push_back(last < 0 ? 0 : x / total);
+    }
+  const std::string what = "pagedAttention seed " + std::to_string(seed) + " N=" + std::to_string(N) + " H=" + std::to_string(H) + "/" + std::to_string(KV) + " D=" + std::to_string(D) + "," + std::to_string(Dv) + " L=" + std::to_string(L);
+  const DType type = anyFloat(random);
+  Tensor out({N, H, Dv}, type);
+  run(pagedAttention, pool, {q.view, k.view, v.view, table.view, seqs.view, positions.view}, {out.view}, attrs, pagedBytes(N, H, D, Dv, L, pool.threads()));
+  expectClose(out, want, 1e-5, 1e-5, what);
+  for (Pool* p : {&one, &many}) {
+    Tensor again({N, H, Dv}, type, 5);
+    run(pagedAttention, *p, {q.view, k.view, v.view, table.view, seqs.view, positions.view}, {again.view}, attrs, pagedBytes(N, H, D, Dv, L, p->threads()));
+    expect(out.hash() == again.hash(), what + ": other bits with " + std::to_string(p->threads()) + " threads");
+  }
+  for (int64_t n = 0; n < N; n++) {
+    View qn = q.view, sn = seqs.view, pn = positions.view, on = out.view;
+    for (View* view : {&qn, &sn, &pn, &on}) { view->data = elementAt(*view, n * view->stride0); view->shape[0] = 1; }
+    Tensor alone({1, H, Dv}, type);
+    Pool& p = n % 2 ? many : one;
+    run(pagedAttention, p, {qn, k.view, v.view, table.view, sn, pn}, {alone.view}, attrs, pagedBytes(1, H, D, Dv, L, p.threads()));
+    expect(std::memcmp(on.data, alone.view.data, size_t(H * Dv * elementBytes(type))) == 0, what + ": other bits alone, token " + std::to_string(n));
+  }
+}
+
+// Errors of a caller must not read outside the cache.
+void pagedErrors(Pool& pool) {
+  Tensor q({3, 1, 8}), k({4, 1, 8}), v({4, 1, 8}), table({1, 4}, DType::i32), seqs({3}, DType::i32), positions({3}, DType::i32), out({3, 1, 8});
+  Random random(1);
+  q.normal(random); k.normal(random); v.normal(random);
+  table.fill([](int64_t i) { return i == 3 ? 99 : double(i); });
+  seqs.fill([](int64_t i) { return i == 0 ? 5.0 : 0.0; });
+  positions.fill([](int64_t i) { return i == 0 ? 0.0 : i == 1 ? 4.0 : 3.0; });
+  run(pagedAttention, pool, {q.view, k.view, v.view, table.view, seqs.view, positions.view}, {out.view}, {1, 0, 0}, pagedBytes(3, 1, 8, 8, 4, pool.threads()));
+  for (int64_t i = 0; i < 24; i++) expect(std::isnan(out.get(i)), "pagedAttention: a bad sequence, position or slot gives NaN");
+}
+
 }  // namespace
 
 int main() {
   Pool pool(3), one(1), many(24);
   for (int seed = 0; seed < 160; seed++) training(pool, one, many, seed);
+  for (int seed = 0; seed < 120; seed++) paged(pool, one, many, seed);
+  pagedErrors(pool);
   return report("attention");
 }
