@@ -1,0 +1,21 @@
+// All commands by name; each is loaded only when it is used, so that `athanor --help` answers at once. Layer: cli.
+
+import type { Command } from './command.ts';
+
+export interface CommandEntry {
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  plan: { summary: 'say what a recipe will need and how long it will take, before it runs', load: async () => (await import('./commands/plan.ts')).plan },
+  'data build': { summary: 'turn raw files into a clean corpus and token shards', load: async () => (await import('./commands/data-build.ts')).dataBuild },
+  'tokenizer train': { summary: 'learn a vocabulary from text', load: async () => (await import('./commands/tokenizer-train.ts')).tokenizerTrain },
+  tokenize: { summary: 'turn text into token ids, and back', load: async () => (await import('./commands/tokenize.ts')).tokenize },
+  train: { summary: 'train a model by a recipe, resumable at any moment', load: async () => (await import('./commands/train.ts')).trainCommand },
+  generate: { summary: 'continue a text with a model', load: async () => (await import('./commands/generate.ts')).generate },
+  logits: { summary: 'print the scores of every next token', load: async () => (await import('./commands/logits.ts')).logits },
+  score: { summary: 'say how likely a model finds given completions', load: async () => (await import('./commands/score.ts')).score },
+  bench: { summary: 'measure speed against limits and peers', load: async () => (await import('./commands/bench.ts')).bench },
+  info: { summary: 'describe this machine, the versions and the native core', load: async () => (await import('./commands/info.ts')).info },
+};

@@ -1,0 +1,96 @@
+// athanor generate. Layer: cli.
+
+import { ConfigError } from '../../base/errors.ts';
+import { samplingSchema, type Part, type Sampling } from '../../engine/index.ts';
+import type { Arguments } from '../arguments.ts';
+import { EXECUTOR_OPTIONS, type Command, type Io, type OptionSpec } from '../command.ts';
+import { withExecutor } from '../executors.ts';
+import { openEngine, openModel, parseIds, type OpenModel } from '../open-model.ts';
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** The sampler's own fields as options. */
+const SAMPLING_OPTIONS: Readonly<Record<string, OptionSpec>> = Object.fromEntries(Object.entries(samplingSchema.shape).map(([name, schema]) => [
+  kebab(name), { kind: 'number', value: 'N', about: `${schema.description ?? ''} (default: ${String(schema.parse(undefined))})` },
+]));
+
+export const generate: Command = {
+  name: 'generate',
+  about: [
+    'Continues a prompt, printing the text as it comes. A base model continues; it does not answer. With --json the whole',
+    'answer is one line: {text, ids, logprobs, finishReason}. The same seed gives the same text.',
+  ].join('\n'),
+  arguments: [{ name: 'MODEL', about: 'a model folder, or a run folder' }],
+  options: {
+    prompt: { kind: 'text', value: 'TEXT', about: 'what to continue; - reads standard input' },
+    'prompt-ids': { kind: 'text', value: '1,2,3', about: 'the prompt as token ids (a folder without a tokenizer will do)' },
+    'max-tokens': { kind: 'number', value: 'N', about: 'most new tokens (default: 128)' },
+    ...SAMPLING_OPTIONS,
+    stop: { kind: 'text', value: 'TEXT', about: 'end before this text; more than once for several', repeatable: true },
+    ...EXECUTOR_OPTIONS,
+  },
+  examples: ['athanor generate runs/first --prompt "import { readFileSync } from" --temperature 0.8', 'athanor generate runs/first --prompt "Once" --seed 7 --json'],
+  async run(args, io) {
+    const open = openModel(args.words[0]!, io);
+    try {
+      const options = { maxTokens: wholeNumber(args, 'max-tokens') ?? 128, stop: args.texts('stop'), logprobs: 0, signal: io.signal, ...samplingOf(args) };
+      const prompt = await promptOf(args, open, io);
+      await withExecutor(args, io, async (executor) => {
+        const engine = openEngine(open, executor, { maxSeqs: 1 });
+        try {
+          await print(engine.generate(prompt, options), typeof prompt === 'string' ? prompt : '', io);
+        } finally {
+          await engine.close();
+        }
+      });
+    } finally {
+      open.close();
+    }
+  },
+};
+
+function wholeNumber(args: Arguments, name: string): number | undefined {
+  const value = args.number(name);
+  if (value !== undefined && (!Number.isSafeInteger(value) || value < 0)) throw new ConfigError(`Cannot use --${name} ${value}: it must be a whole number, 0 or more.`, { path: name });
+  return value;
+}
+
+/** Sampling as the options say. @throws {ConfigError} naming the option that is out of range */
+function samplingOf(args: Arguments): Sampling {
+  const given = Object.fromEntries(Object.keys(samplingSchema.shape).flatMap((name) => {
+    const value = args.number(kebab(name));
+    return value === undefined ? [] : [[name, value]];
+  }));
+  const result = samplingSchema.safeParse(given);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues, name = String(issue!.path[0]);
+  throw new ConfigError(`Cannot use --${kebab(name)} ${String(given[name])}: ${issue!.message.replace(/^Invalid input: /, '').replace(/^Too (small|big): /, '')}.`, { path: kebab(name) });
+}
+
+async function promptOf(args: Arguments, open: OpenModel, io: Io): Promise<string | number[]> {
+  const text = args.text('prompt'), ids = args.text('prompt-ids');
+  if (text !== undefined && ids !== undefined) throw new ConfigError('Cannot use --prompt and --prompt-ids together: give one of them.', { path: 'prompt' });
+  if (ids !== undefined) return parseIds(ids, 'prompt-ids');
+  if (text === undefined || text === '') {
+    if (open.beginId !== undefined) return [open.beginId]; // begins a text of its own
+    throw new ConfigError('Cannot generate without a prompt: give --prompt TEXT or --prompt-ids 1,2,3 (this model has no token that begins a text).', { path: 'prompt' });
+  }
+  if (text !== '-') return text;
+  const parts: Buffer[] = [];
+  for await (const part of io.input()) parts.push(part);
+  return Buffer.concat(parts).toString('utf8');
+}
+
+async function print(parts: AsyncIterable<Part>, prompt: string, io: Io): Promise<void> {
+  const whole = { text: '', ids: [] as number[], logprobs: [] as number[], finishReason: 'length' as 'stop' | 'length' };
+  if (!io.json) io.write(prompt);
+  for await (const part of parts) {
+    if (!io.json) io.write(part.text);
+    whole.text += part.text;
+    whole.ids.push(...part.ids);
+    whole.logprobs.push(...part.logprobs);
+    whole.finishReason = part.finishReason ?? whole.finishReason;
+  }
+  if (io.json) io.result(whole, whole.text);
+  else io.write('\n');
+}
