@@ -1,6 +1,6 @@
 // C[M, N] = op(A) · op(B) (+ addend) (+ bias by column): every matrix product of the CPU core.
 //
-// C is cut into tasks of some rows by some columns (split.h's choice does not matter to the bits). A task goes over its
+// C is cut into tasks of some rows by some columns. A task goes over its
 // columns in blocks of NC and over K in blocks of kc: it packs that block of B for itself (it stays in L2), then for
 // each tile of at most MR rows runs over the panels of the block, so that the tile's slice of A stays in L1. A is read
 // where it lies (one row a register row) unless it is bf16 or transposed: then its slice is first copied to a small
@@ -15,11 +15,11 @@
 
 namespace athanor::ATHANOR_ISA::gemm {
 
-constexpr int64_t NC = ATHANOR_NC;
+constexpr int64_t NC = 256;
 // Tiles of transposed A that are copied together: 48 rows are 3 cache lines (AVX-512: 96, 6 lines).
-constexpr int GROUP = ATHANOR_GROUP;
+constexpr int GROUP = 8;
 // Rows of a task whose running sums live in scratch memory (C is bf16 and K has several blocks).
-constexpr int64_t SUM_ROWS = 512;
+constexpr int64_t SUM_ROWS = 256;
 // Up to so many rows the cost is reading B: pack one panel at a time, so that it is used out of L1.
 constexpr int64_t FEW_ROWS = 32;
 
@@ -41,9 +41,11 @@ struct Scratch {
   float* bias;    // [NC]
   float* sums;    // [SUM_ROWS][NC], only where C is bf16 and k > KC
 };
-constexpr int64_t PANEL_FLOATS = (KC + 1) * NC, TILE_FLOATS = GROUP * TILE_STRIDE;
-constexpr int64_t SCRATCH_FLOATS = (PANEL_FLOATS + TILE_FLOATS + NC + 15) / 16 * 16;
-static_assert(SCRATCH_FLOATS <= 384 * 128 + 384 * MR + 128 && SUM_ROWS * NC <= 512 * 128);
+// src/core/gemm-workspace.ts has the same numbers; the tiles' share is that of 12 rows everywhere, to have one formula.
+constexpr int64_t PANEL_FLOATS = (KC + 1) * NC, TILE_FLOATS = GROUP * (KC * 12 + 16);
+constexpr int64_t SCRATCH_FLOATS = PANEL_FLOATS + TILE_FLOATS + NC;
+static_assert(GROUP * TILE_STRIDE <= TILE_FLOATS && KC * MR <= TILE_FLOATS && SCRATCH_FLOATS % 16 == 0);
+static_assert(4 * SCRATCH_FLOATS <= 460288 && SUM_ROWS * NC <= 512 * 128, "more than gemm-workspace.ts asks for");
 
 inline bool needsSums(const Product& p) { return p.c.dtype == DType::bf16 && p.k > KC; }
 
