@@ -10,3 +10,5 @@ export { learningRate, scheduleSchema, type ScheduleConfig } from './schedule.ts
 export { positionsOf, StepBatches, type MicroBatch, type StepBatch } from './step-batches.ts';
 export { train, type SampleContext, type TrainEvent, type TrainOptions, type TrainResult } from './trainer.ts';
 export { validate, type Validation, type ValidationOptions } from './validation.ts';
+export { calibrate, type Calibration } from './calibration.ts';
+export { planTraining, type PlanOptions, type TrainingPlan } from './plan.ts';
