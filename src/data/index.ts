@@ -10,6 +10,7 @@ export { dropExactCopies } from './exact-copies.ts';
 export { DEFAULT_FILTERS, filterDocuments, judge, kindOf, measure, type Filter, type Measures, type TextKind } from './filters.ts';
 export { IgnoreRules } from './ignore.ts';
 export { NearCopyIndex, type NearCopySource } from './near-copies.ts';
+export { NgramModel } from './ngram-model.ts';
 export { Permutation } from './permutation.ts';
 export { PACKAGES_PRESET } from './presets.ts';
 export { readDocuments, type ReadOptions } from './read.ts';
