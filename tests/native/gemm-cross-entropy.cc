@@ -1,6 +1,6 @@
 // Checks linearCrossEntropy and linearCrossEntropyGrad of one instruction set against float64: vocabularies and numbers
 // of tokens around the blocks' and chunks' borders, masked tokens, f32 and bf16, addends, the same bits for 1 and 3
-// threads, and that exactly the workspace of the documented formula is used. Stand-alone, as gemm-check.cc.
+// threads, and that exactly the workspace of the documented formula is used. See README.md.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
