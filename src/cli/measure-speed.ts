@@ -4,17 +4,13 @@ import type { Executor } from '../backends/executor.ts';
 import type { Model } from '../models/index.ts';
 import { compileTraining, type TrainConfig, type TrainingPrograms } from '../train/index.ts';
 import { microBatches } from '../train/config.ts';
-import { readJoules } from './energy.ts';
 
 /** What a measurement found. */
 export interface Speed {
   readonly secondsPerStep: number;
-  readonly secondsPerMicroBatch: number;
   /** Of one micro-batch of validation. */
   readonly secondsPerEvaluation: number;
   readonly tokensPerSecond: number;
-  /** Of the whole processor, where it has a counter that may be read. */
-  readonly joulesPerStep: number | undefined;
 }
 
 export interface SpeedOptions {
@@ -44,13 +40,9 @@ export async function measureSpeed({ executor, model, config, seconds = 3, signa
   };
   try {
     await step(); // touches every page once
-    const joules = readJoules(), { each, times } = await timed(step, seconds);
-    const spent = joules === undefined ? undefined : readJoules()! - joules;
-    const evaluate = await timed(async () => void (await executor.run(handles.evaluate, score, { signal })), seconds / 10);
-    return {
-      secondsPerStep: each, secondsPerMicroBatch: each / count, secondsPerEvaluation: evaluate.each,
-      tokensPerSecond: (size * count) / each, joulesPerStep: spent === undefined ? undefined : spent / times,
-    };
+    const secondsPerStep = await timed(step, seconds);
+    const secondsPerEvaluation = await timed(async () => void (await executor.run(handles.evaluate, score, { signal })), seconds / 10);
+    return { secondsPerStep, secondsPerEvaluation, tokensPerSecond: (size * count) / secondsPerStep };
   } finally {
     for (const handle of Object.values(handles)) if (handle !== undefined) executor.unload(handle);
     for (const state of programs.update.states) executor.state(state.id).fill(0);
@@ -58,12 +50,12 @@ export async function measureSpeed({ executor, model, config, seconds = 3, signa
 }
 
 /** Mean seconds of a job that is repeated for a while, twice at least. */
-async function timed(job: () => Promise<void>, seconds: number): Promise<{ each: number; times: number }> {
+async function timed(job: () => Promise<void>, seconds: number): Promise<number> {
   const began = performance.now();
   let times = 0;
   do {
     await job();
     times++;
   } while (times < 2 || performance.now() - began < 1000 * seconds);
-  return { each: (performance.now() - began) / 1000 / times, times };
+  return (performance.now() - began) / 1000 / times;
 }

@@ -98,6 +98,7 @@ async function fit({ recipe, data, executor, deadline, explicit }: FitOptions, i
     ...recipe, train: {
       ...config, steps, schedule: { ...config.schedule, warmupSteps: Math.min(config.schedule.warmupSteps, Math.floor(steps / 5)) },
       validation: { everySteps, batches, ...(finalBatches === undefined ? {} : { finalBatches }) },
+      checkpoint: { everySteps: 2 * everySteps, keep: 1 }, // three in all: flushing them to disk takes time from the training
     },
   };
 }
