@@ -2,7 +2,7 @@
 
 import { ConfigError, ShapeError } from '../base/errors.ts';
 import type { DType } from '../core/dtype.ts';
-import { sizeOf, type Bound, type Meta } from '../core/tensor.ts';
+import { sizeOf, type Bound, type Meta } from '../core/shape.ts';
 import type { TypedArray, Values } from './executor.ts';
 
 /** Arrays that hold a dtype's values; bf16 and f16 as bit patterns. */

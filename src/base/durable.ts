@@ -2,8 +2,8 @@
 // A write goes to a temporary file beside the target, is flushed, renamed over it, and the folder is flushed, so that a
 // reader or a power cut sees the old file or the new one. See rename(2), fsync(2).
 
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { StorageError } from './errors.ts';
 
 const REMEDIES: Record<string, string> = {
@@ -69,7 +69,11 @@ export function writeDurable(path: string, chunks: string | Uint8Array | Iterabl
     syncFolder(dirname(path));
   } catch (cause) {
     if (fd !== undefined) closeSync(fd);
-    rmSync(temporary, { force: true });
+    try {
+      rmSync(temporary, { force: true });
+    } catch {
+      // What stopped the write may stop this too; the first error is the one to tell.
+    }
     throw storageError('write', path, cause);
   }
 }
@@ -79,6 +83,18 @@ export function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true });
   } catch (cause) {
-    throw storageError('make the folder', path, cause);
+    throw storageError('make the folder', path, (cause as NodeJS.ErrnoException).code === 'ENOENT' ? plainCause(path, cause) : cause);
+  }
+}
+
+/** A recursive mkdir says ENOENT whatever the reason (a read-only file system too): ask for the deepest folder alone. */
+function plainCause(path: string, cause: unknown): unknown {
+  let missing = resolve(path);
+  while (dirname(missing) !== missing && !existsSync(dirname(missing))) missing = dirname(missing);
+  try {
+    mkdirSync(missing);
+    return cause;
+  } catch (plain) {
+    return plain;
   }
 }

@@ -6,7 +6,8 @@ import { agree, ranked, refuse, shaped } from './check.ts';
 import { expression } from './expression.ts';
 import type { AttentionAttrs } from './op-attrs.ts';
 import type { Builder } from './op.ts';
-import { maxOf, type Dim, type Meta, type Tensor } from './tensor.ts';
+import { maxOf, type Dim, type Meta } from './shape.ts';
+import type { Tensor } from './tensor.ts';
 
 /** [N, H, D] → [KV, G·N, D]: the queries of a key head under each other. */
 export function headsFirst(b: Builder, x: Tensor, nKvHeads: Dim): Tensor {

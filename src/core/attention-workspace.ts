@@ -1,6 +1,6 @@
 // Scratch that the native attention kernels ask for. Layer: core. The same formulas as native/cpu/attention*.cc.
 
-import { maxOf, type Meta } from './tensor.ts';
+import { maxOf, type Meta } from './shape.ts';
 import type { Target } from './target.ts';
 
 /** Query rows and keys of a tile; keys of a tile of the backward pass; tokens whose dq one task owns. */

@@ -6,7 +6,8 @@ import { isFloating } from './dtype.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { opOf } from './op-table.ts';
 import { inScope } from './rebuild.ts';
-import { nodesOf, showShape, sizeOf, type Node, type Tensor } from './tensor.ts';
+import { showShape, sizeOf } from './shape.ts';
+import { nodesOf, type Node, type Tensor } from './tensor.ts';
 
 /**
  * Gradients of `loss` with respect to tensors of its graph, added to the graph through `b`.
@@ -30,14 +31,15 @@ export function gradients(b: GraphBuilder, loss: Tensor, wanted: readonly Tensor
     const outs = node.outs.map((t) => sums.get(t) ?? null);
     if (!onTheWay.has(node) || outs.every((d) => d === null) || opOf(node.op).kind === 'source') continue;
     const needs = node.inputs.map((t) => t !== null && isFloating(t.dtype) && (onTheWay.has(t.node)));
-    const { vjp } = opOf(node.op);
-    if (vjp === null) {
-      throw new UnsupportedOpError(`Cannot differentiate through "${node.op}" (${node.scope}): it has no gradient, on purpose.`, { op: node.op, dtype: 'f32', backend: 'autodiff' });
-    }
+    const { vjp, residuals = [] } = opOf(node.op);
+    if (vjp === null) throw notDifferentiable(node, 'it has no gradient, on purpose');
+    const residual = residuals.find((i) => outs[i] !== null);
+    if (residual !== undefined) throw notDifferentiable(node, `its output ${residual} is a statistic for the gradient, and has none itself`);
     const parts = inScope(b, node.scope, () => vjp(b, node.attrs, node.inputs, node.outs, outs, needs));
     node.inputs.forEach((t, i) => {
       const part = parts[i];
-      if (t === null || !needs[i] || part === null || part === undefined) return;
+      if (t === null || !needs[i]) return;
+      if (part === null || part === undefined) throw notDifferentiable(node, `its operand ${i} has no gradient`);
       const before = sums.get(t);
       sums.set(t, before === undefined ? part : inScope(b, node.scope, () => b.call('add', before, part)));
     });
@@ -50,4 +52,8 @@ function dependants(nodes: readonly Node[], wanted: readonly Tensor[]): Set<Node
   const found = new Set<Node>(wanted.map((t) => t.node));
   for (const node of nodes) if (node.inputs.some((t) => t !== null && found.has(t.node))) found.add(node);
   return found;
+}
+
+function notDifferentiable(node: Node, why: string): UnsupportedOpError {
+  return new UnsupportedOpError(`Cannot differentiate through "${node.op}" (${node.scope || 'top level'}): ${why}.`, { op: node.op, dtype: 'f32', backend: 'autodiff' });
 }

@@ -1,7 +1,7 @@
 // Shape checks shared by the operators' `infer` rules, with one wording of errors. Layer: core.
 
 import { ShapeError } from '../base/errors.ts';
-import { sameDim, sameShape, showShape, type Dim, type Meta, type Shape } from './tensor.ts';
+import { sameDim, sameShape, showShape, type Dim, type Meta, type Shape } from './shape.ts';
 
 /** Throws a ShapeError that shows all operands. */
 export function refuse(op: string, x: readonly (Meta | null)[], why: string): never {
@@ -27,9 +27,9 @@ export function agree(op: string, x: readonly (Meta | null)[], what: string, a: 
   if (!sameDim(a, b)) refuse(op, x, `${what} must agree, but they are ${showShape([a])} and ${showShape([b])}`);
 }
 
-/** An operand that must have a shape, where it is given. */
-export function shaped(op: string, x: readonly (Meta | null)[], i: number, shape: Shape): void {
-  const meta = x[i];
+/** An operand that must have a shape. @param optional it may be absent */
+export function shaped(op: string, x: readonly (Meta | null)[], i: number, shape: Shape, optional?: 'optional'): void {
+  const meta = optional === 'optional' ? x[i] : required(op, x, i);
   if (meta && !sameShape(meta.shape, shape)) refuse(op, x, `operand ${i} must be ${showShape(shape)}`);
 }
 

@@ -14,7 +14,8 @@ import { planOf } from './plan.ts';
 import type { OpName } from './op-attrs.ts';
 import type { Program } from './program.ts';
 import type { Target } from './target.ts';
-import type { Graph, Meta, Tensor } from './tensor.ts';
+import type { Meta } from './shape.ts';
+import type { Graph, Tensor } from './tensor.ts';
 
 export interface CompileOptions {
   readonly target: Target;

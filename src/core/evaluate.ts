@@ -6,7 +6,8 @@ import { GraphBuilder } from './graph-builder.ts';
 import type { NDArray } from './ndarray.ts';
 import type { OpAttrs, OpName } from './op-attrs.ts';
 import { opOf } from './op-table.ts';
-import { nodesOf, type Graph, type Meta, type Node, type Tensor } from './tensor.ts';
+import type { Meta } from './shape.ts';
+import { nodesOf, type Graph, type Node, type Tensor } from './tensor.ts';
 
 /** An array with the type that the operator's rules see. Values are float64 whatever it says. */
 export interface TypedArrayND extends NDArray {

@@ -5,7 +5,7 @@ import type { DType } from './dtype.ts';
 import type { Target } from './target.ts';
 
 /** A thread's packed block of B and of A, its edges, and a row; then, for a bf16 result, f32 sums until it is rounded. */
-const SCRATCH = 4 * ((512 + 1) * 128 + 8 * (512 * 12 + 16) + 128), SUMS = 4 * 512 * 128;
+const SCRATCH = 4 * ((256 + 1) * 256 + 8 * (256 * 12 + 16) + 256), SUMS = 4 * 512 * 256;
 
 /** Bytes of scratch for one product whose result has a type. */
 export function gemmWorkspace(out: DType, t: Target): number {

@@ -7,7 +7,9 @@ import type { OpAttrs, OpName } from './op-attrs.ts';
 import { opOf } from './op-table.ts';
 import type { Builder, Inputs } from './op.ts';
 import { SCALAR_RULES, type ScalarFn } from './scalar.ts';
-import { nodesOf, sameShape, showShape, type Graph, type Meta, type Node, type Shape, type State, type Tensor } from './tensor.ts';
+import { sameShape, showShape, type Meta, type Shape } from './shape.ts';
+import type { State } from './state.ts';
+import { nodesOf, type Graph, type Node, type Tensor } from './tensor.ts';
 
 /** Makes nodes with growing ids. */
 export class GraphBuilder implements Builder {

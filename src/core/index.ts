@@ -15,4 +15,6 @@ export * from './program.ts';
 export * from './rebuild.ts';
 export * from './scalar.ts';
 export * from './target.ts';
+export * from './shape.ts';
+export * from './state.ts';
 export * from './tensor.ts';

@@ -3,7 +3,8 @@
 
 import type { DType } from './dtype.ts';
 import type { Expression } from './expression.ts';
-import type { Meta, Shape, State } from './tensor.ts';
+import type { Meta, Shape } from './shape.ts';
+import type { State } from './state.ts';
 
 type None = Record<never, never>;
 

@@ -5,7 +5,9 @@ import type { Expression } from './expression.ts';
 import type { OpAttrs, OpName } from './op-attrs.ts';
 import type { NDArray } from './ndarray.ts';
 import type { ScalarFn } from './scalar.ts';
-import type { Dim, Meta, Shape, State, Tensor } from './tensor.ts';
+import type { Dim, Meta, Shape } from './shape.ts';
+import type { State } from './state.ts';
+import type { Tensor } from './tensor.ts';
 import type { Target } from './target.ts';
 
 /** An operand or a list of them; an optional one that is not there is null. */
@@ -75,8 +77,10 @@ interface Rules<A> {
   readonly inPlace?: readonly (readonly [input: number, output: number])[];
   /** Outputs that may take the memory of an input whose last use this is. */
   readonly reuse?: readonly (readonly [input: number, output: number])[];
-  /** The optional input that is added to output `to`: a sum after the operator fuses into it. */
-  readonly addend?: { readonly input: number; readonly to: number };
+  /** The optional input that is added to output `to`: a sum after the operator fuses into it (`when` its attributes allow). */
+  readonly addend?: { readonly input: number; readonly to: number; when?(a: A): boolean };
+  /** Outputs that only the gradient rule reads (a row's statistics): they have no gradient of their own. */
+  readonly residuals?: readonly number[];
   /** Inputs that run in the compute dtype under mixed precision, and outputs that then have it. */
   readonly compute?: { readonly inputs: readonly number[]; readonly outputs: readonly number[] };
   /** Outputs whose floating type the kernel can write directly, so that a cast after it vanishes. */

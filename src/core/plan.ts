@@ -4,7 +4,9 @@ import type { DType } from './dtype.ts';
 import type { Layout } from './passes/plan-memory.ts';
 import type { OpName } from './op-attrs.ts';
 import { opOf } from './op-table.ts';
-import { bytesOf, sizeOf, type StateRole, type Graph } from './tensor.ts';
+import { bytesOf, sizeOf } from './shape.ts';
+import type { StateRole } from './state.ts';
+import type { Graph } from './tensor.ts';
 
 /** Bytes that an executor allocates for one program. */
 export interface PlanBytes {

@@ -15,7 +15,8 @@ import { FormatError } from '../base/errors.ts';
 import { DTYPES, type DType } from './dtype.ts';
 import { OP_NAMES, opTableHash } from './op-table.ts';
 import type { OpName } from './op-attrs.ts';
-import type { Bound, Dim, Meta, State } from './tensor.ts';
+import type { Bound, Dim, Meta } from './shape.ts';
+import type { State } from './state.ts';
 import type { Target } from './target.ts';
 import type { Plan } from './plan.ts';
 

@@ -5,7 +5,7 @@ import { FormatError } from '../../base/errors.ts';
 import { DTYPE_BYTES } from '../../core/dtype.ts';
 import { opOf } from '../../core/op-table.ts';
 import { resolveDims, type DecodedProgram, type Operand, type ProgramInstruction } from '../../core/program.ts';
-import { showShape, type Meta } from '../../core/tensor.ts';
+import { showShape, type Meta } from '../../core/shape.ts';
 import type { ExecutableProgram } from '../executor.ts';
 import { checkOperand } from './memory.ts';
 

@@ -4,7 +4,7 @@ import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { expression, ExpressionBuilder } from '../expression.ts';
 import { required, shaped } from '../check.ts';
-import { sizeOf } from '../tensor.ts';
+import { sizeOf } from '../shape.ts';
 
 export const adamw: Op<OpAttrs['adamw']> = {
   kind: 'named',

@@ -6,7 +6,7 @@ import { expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op, type SampleInput } from '../op.ts';
 import { shaped } from '../check.ts';
-import { maxOf } from '../tensor.ts';
+import { maxOf } from '../shape.ts';
 
 // N tokens, H query heads, KV key heads, D head size
 export const attentionBackward: Op<OpAttrs['attentionBackward']> = {

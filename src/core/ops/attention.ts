@@ -7,7 +7,7 @@ import { attentionWorkspace } from '../attention-workspace.ts';
 import { expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op, type SampleInput } from '../op.ts';
-import { maxOf } from '../tensor.ts';
+import { maxOf } from '../shape.ts';
 
 /** Order of the immediates of all attention operators. */
 export const ATTENTION_ATTRS = attrs<OpAttrs['attention']>({ scale: 'number', window: 'number', softcap: 'number' });
@@ -38,6 +38,7 @@ export const attention: Op<OpAttrs['attention']> = {
   workspace: (_a, x, _y, t) => attentionWorkspace(x, t),
   compute: { inputs: [0, 1, 2], outputs: [0] },
   castable: [0],
+  residuals: [1],
   samples: [
     { name: 'one document', attrs: { scale: 0.25, window: 0, softcap: 0 }, inputs: attentionSample(20, 2, 2, 16, 20) },
     { name: 'grouped, packed', attrs: { scale: 0.3, window: 0, softcap: 0 }, inputs: attentionSample(37, 6, 2, 9, 11) },

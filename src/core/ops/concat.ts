@@ -3,7 +3,7 @@ import { forEachElement, ndarray, stridesOf } from '../ndarray.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { agree, refuse, required } from '../check.ts';
-import { maxOf } from '../tensor.ts';
+import { maxOf } from '../shape.ts';
 
 export const concat: Op<OpAttrs['concat']> = {
   kind: 'primitive',

@@ -2,13 +2,15 @@
 import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Op } from '../op.ts';
 import { required } from '../check.ts';
-import { sizeOf, type Tensor } from '../tensor.ts';
+import { sizeOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
 
 export const globalNorm: Op<OpAttrs['globalNorm']> = {
   kind: 'named',
   attrs: NO_ATTRS,
   infer(_a, x) {
-    required('globalNorm', x, 0);
+    required('globalNorm', x, 0); // at least one
+    x.forEach((_, i) => required('globalNorm', x, i));
     return [{ shape: [1], dtype: 'f32' }];
   },
   decompose(b, _a, x) {

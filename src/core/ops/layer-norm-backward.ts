@@ -4,7 +4,7 @@ import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Op } from '../op.ts';
 import { ranked, shaped } from '../check.ts';
 import { normBackwardWorkspace } from '../norm-workspace.ts';
-import { maxOf, sizeOf } from '../tensor.ts';
+import { maxOf, sizeOf } from '../shape.ts';
 
 export const layerNormBackward: Op<OpAttrs['layerNormBackward']> = {
   kind: 'named',
@@ -13,7 +13,8 @@ export const layerNormBackward: Op<OpAttrs['layerNormBackward']> = {
     const input = ranked('layerNormBackward', x, 0, 2), [n, c] = input.shape;
     shaped('layerNormBackward', x, 1, [c!]);
     for (const i of [2, 3]) shaped('layerNormBackward', x, i, [n!]);
-    for (const i of [4, 5]) shaped('layerNormBackward', x, i, input.shape);
+    shaped('layerNormBackward', x, 4, input.shape);
+    shaped('layerNormBackward', x, 5, input.shape, 'optional');
     const channel = { shape: [c!], dtype: 'f32' as const };
     return [{ shape: input.shape, dtype: input.dtype }, channel, channel];
   },

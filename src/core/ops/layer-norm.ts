@@ -3,7 +3,7 @@
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { ranked, shaped } from '../check.ts';
-import { maxOf, sizeOf } from '../tensor.ts';
+import { maxOf, sizeOf } from '../shape.ts';
 
 // N tokens, C channels
 export const layerNorm: Op<OpAttrs['layerNorm']> = {
@@ -13,7 +13,7 @@ export const layerNorm: Op<OpAttrs['layerNorm']> = {
     const input = ranked('layerNorm', x, 0, 2), [n, c] = input.shape;
     ranked('layerNorm', x, 1, 1);
     shaped('layerNorm', x, 1, [c!]);
-    shaped('layerNorm', x, 2, [c!]);
+    shaped('layerNorm', x, 2, [c!], 'optional');
     const row = { shape: [n!], dtype: 'f32' as const };
     return [input, row, row];
   },
@@ -30,6 +30,7 @@ export const layerNorm: Op<OpAttrs['layerNorm']> = {
   },
   flops: (_a, [x]) => 7 * sizeOf(x!.shape),
   castable: [0],
+  residuals: [1, 2],
   samples: [
     { name: '19x64', attrs: { eps: 1e-5 }, inputs: [{ shape: [19, 64] }, { shape: [64] }, { shape: [64] }] },
     { name: 'no bias, odd', attrs: { eps: 1e-5 }, inputs: [{ shape: [7, 33] }, { shape: [33] }, null] },

@@ -6,7 +6,7 @@ import { NO_ATTRS, type Op } from '../op.ts';
 import { shaped } from '../check.ts';
 import { expression } from '../expression.ts';
 import { crossEntropyWorkspace } from '../gemm-workspace.ts';
-import { maxOf, sizeOf } from '../tensor.ts';
+import { maxOf, sizeOf } from '../shape.ts';
 import { crossEntropyRow } from './linear-cross-entropy.ts';
 
 // N tokens, C channels, V vocabulary
@@ -16,7 +16,7 @@ export const linearCrossEntropyGrad: Op<OpAttrs['linearCrossEntropyGrad']> = {
   infer(_a, x) {
     const row = crossEntropyRow('linearCrossEntropyGrad', x), [h, w] = x;
     shaped('linearCrossEntropyGrad', x, 3, row.shape);
-    shaped('linearCrossEntropyGrad', x, 4, w!.shape);
+    shaped('linearCrossEntropyGrad', x, 4, w!.shape, 'optional');
     return [row, row, { shape: h!.shape, dtype: h!.dtype }, { shape: w!.shape, dtype: 'f32' }];
   },
   decompose(b, _a, [h, w, targets, dlogprob, addend]) {

@@ -5,7 +5,7 @@ import { NO_ATTRS, type Op } from '../op.ts';
 import { agree, ranked, refuse, shaped } from '../check.ts';
 import { expression } from '../expression.ts';
 import { crossEntropyWorkspace } from '../gemm-workspace.ts';
-import { maxOf, sizeOf, type Meta } from '../tensor.ts';
+import { maxOf, sizeOf, type Meta } from '../shape.ts';
 
 /** Checks h [N, C], w [V, C], targets [N]; says the type of a number by token. */
 export function crossEntropyRow(op: string, x: readonly (Meta | null)[]): Meta {
@@ -43,6 +43,7 @@ export const linearCrossEntropy: Op<OpAttrs['linearCrossEntropy']> = {
   flops: (_a, [h, w]) => 2 * sizeOf(h!.shape) * maxOf(w!.shape[0]!),
   workspace: (_a, [h, w], _y, t) => crossEntropyWorkspace({ n: maxOf(h!.shape[0]!), v: maxOf(w!.shape[0]!) }, t),
   compute: { inputs: [0, 1], outputs: [] },
+  residuals: [1],
   samples: [
     { name: '9x12x50', attrs: {}, inputs: [{ shape: [9, 12] }, { shape: [50, 12] }, { shape: [9], dtype: 'i32', fill: (i) => (i * 11) % 50 - (i === 4 ? 100 : 0) }] },
     { name: 'many rows', attrs: {}, inputs: [{ shape: [200, 16] }, { shape: [33, 16] }, { shape: [200], dtype: 'i32', fill: (i) => (i * 7) % 33 }] },

@@ -3,7 +3,7 @@ import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Op } from '../op.ts';
 import { agree, ranked, shaped } from '../check.ts';
 import { gemmWorkspace } from '../gemm-workspace.ts';
-import { maxOf, sizeOf } from '../tensor.ts';
+import { maxOf, sizeOf } from '../shape.ts';
 
 // N tokens, K inputs, M outputs
 export const linear: Op<OpAttrs['linear']> = {
@@ -13,8 +13,8 @@ export const linear: Op<OpAttrs['linear']> = {
     const input = ranked('linear', x, 0, 2), weight = ranked('linear', x, 1, 2); // [N, K], [M, K]
     agree('linear', x, "the input's and the weight's last axes", input.shape[1]!, weight.shape[1]!);
     const shape = [input.shape[0]!, weight.shape[0]!];
-    shaped('linear', x, 2, [shape[1]!]);
-    shaped('linear', x, 3, shape);
+    shaped('linear', x, 2, [shape[1]!], 'optional');
+    shaped('linear', x, 3, shape, 'optional');
     return [{ shape, dtype: input.dtype }];
   },
   decompose(b, _a, [x, w, bias, addend]) {

@@ -3,13 +3,13 @@
 import { broadcastStrides, forEachElement, ndarray } from '../ndarray.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import type { Op, Sample } from '../op.ts';
-import { broadcastShape, refuse } from '../check.ts';
+import { broadcastShape, refuse, required } from '../check.ts';
 import { isFloating } from '../dtype.ts';
 import {
   IDENTITY, allocateRegisters, callOf, differentiateExpression, evaluateExpression, expression, type Expression, type ScalarInstruction,
 } from '../expression.ts';
 import { SCALAR_RULES, scalarFnOf, type ScalarFn } from '../scalar.ts';
-import { sizeOf } from '../tensor.ts';
+import { sizeOf } from '../shape.ts';
 
 /** Decodes register code: registers hold values, so each write makes a new one. */
 function decodeRegisters(numbers: readonly number[], inputs: number): Expression {
@@ -49,6 +49,7 @@ export const map: Op<OpAttrs['map']> = {
   },
   infer(a, x) {
     if (x.length !== a.expression.inputs) refuse('map', x, `its expression takes ${a.expression.inputs} operands`);
+    x.forEach((_, i) => required('map', x, i));
     const shape = broadcastShape('map', x, a.shape);
     return a.dtypes.map((dtype) => ({ shape, dtype }));
   },

@@ -4,7 +4,7 @@ import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { agree, ranked, refuse, shaped } from '../check.ts';
 import { gemmWorkspace } from '../gemm-workspace.ts';
-import { sizeOf, type Meta } from '../tensor.ts';
+import { sizeOf, type Meta } from '../shape.ts';
 
 /** M, N, K and the batch of a product. */
 function sizes(a: OpAttrs['matmul'], x: readonly (Meta | null)[]) {
@@ -22,7 +22,7 @@ export const matmul: Op<OpAttrs['matmul']> = {
     agree('matmul', x, 'the inner axes', k, k2);
     if (batch.length > 0) agree('matmul', x, 'the batches', batch[0]!, right.shape[0]!);
     const shape = [...batch, m, n];
-    shaped('matmul', x, 2, shape);
+    shaped('matmul', x, 2, shape, 'optional');
     if (x.length > 3) refuse('matmul', x, 'it takes two operands and an addend');
     return [{ shape, dtype: left.dtype }];
   },

@@ -7,7 +7,7 @@ import { expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op, type SampleInput } from '../op.ts';
 import { ranked } from '../check.ts';
-import { maxOf } from '../tensor.ts';
+import { maxOf } from '../shape.ts';
 
 // N tokens, H query heads, KV key heads, D head size, S sequences, L positions
 export const pagedAttention: Op<OpAttrs['pagedAttention']> = {

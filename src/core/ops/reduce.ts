@@ -5,7 +5,7 @@ import { attrs, type Op } from '../op.ts';
 import { refuse, required } from '../check.ts';
 import { expression } from '../expression.ts';
 import { reduceWorkspace } from '../norm-workspace.ts';
-import { maxOf, sizeOf } from '../tensor.ts';
+import { maxOf, sizeOf } from '../shape.ts';
 
 export const reduce: Op<OpAttrs['reduce']> = {
   kind: 'primitive',

@@ -2,7 +2,7 @@
 import type { OpAttrs } from '../op-attrs.ts';
 import type { Op } from '../op.ts';
 import { refuse, required } from '../check.ts';
-import { maxOf, sameDim, showShape, type Shape } from '../tensor.ts';
+import { maxOf, sameDim, showShape, type Shape } from '../shape.ts';
 
 /** Elements after the leading axis. */
 const rowSize = (shape: Shape): number => shape.slice(1).reduce<number>((n, dim) => n * maxOf(dim), 1);

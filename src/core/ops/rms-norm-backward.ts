@@ -3,7 +3,7 @@ import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Op } from '../op.ts';
 import { ranked, shaped } from '../check.ts';
 import { normBackwardWorkspace } from '../norm-workspace.ts';
-import { maxOf, sizeOf } from '../tensor.ts';
+import { maxOf, sizeOf } from '../shape.ts';
 
 export const rmsNormBackward: Op<OpAttrs['rmsNormBackward']> = {
   kind: 'named',
@@ -13,7 +13,7 @@ export const rmsNormBackward: Op<OpAttrs['rmsNormBackward']> = {
     shaped('rmsNormBackward', x, 1, [c!]);
     shaped('rmsNormBackward', x, 2, [n!]);
     shaped('rmsNormBackward', x, 3, input.shape);
-    shaped('rmsNormBackward', x, 4, input.shape);
+    shaped('rmsNormBackward', x, 4, input.shape, 'optional');
     return [{ shape: input.shape, dtype: input.dtype }, { shape: [c!], dtype: 'f32' }];
   },
   decompose(b, _a, [x, weight, rstd, dy, addend]) {

@@ -3,7 +3,7 @@
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { ranked, shaped } from '../check.ts';
-import { maxOf, sizeOf } from '../tensor.ts';
+import { maxOf, sizeOf } from '../shape.ts';
 
 // N tokens, C channels
 export const rmsNorm: Op<OpAttrs['rmsNorm']> = {
@@ -23,6 +23,7 @@ export const rmsNorm: Op<OpAttrs['rmsNorm']> = {
   vjp: (b, _a, [x, weight], [, rstd], [dy]) => b.apply('rmsNormBackward', {}, [x!, weight!, rstd!, dy!, null]),
   flops: (_a, [x]) => 4 * sizeOf(x!.shape),
   castable: [0],
+  residuals: [1],
   samples: [
     { name: '19x64', attrs: { eps: 1e-5 }, inputs: [{ shape: [19, 64] }, { shape: [64] }] },
     { name: 'odd', attrs: { eps: 1e-6 }, inputs: [{ shape: [7, 33] }, { shape: [33] }] },

@@ -3,7 +3,7 @@
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { ranked, refuse, shaped } from '../check.ts';
-import { maxOf, sizeOf } from '../tensor.ts';
+import { maxOf, sizeOf } from '../shape.ts';
 
 // N tokens, H heads, D head size, R ≤ D turned channels, T positions of the tables
 export const rope: Op<OpAttrs['rope']> = {

@@ -2,7 +2,7 @@
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { refuse, required, shaped } from '../check.ts';
-import { sizeOf } from '../tensor.ts';
+import { sizeOf } from '../shape.ts';
 
 export const scatter: Op<OpAttrs['scatter']> = {
   kind: 'primitive',
@@ -20,7 +20,7 @@ export const scatter: Op<OpAttrs['scatter']> = {
   },
   flops: (a, x) => (a.mode === 'add' ? sizeOf(x[2]!.shape) : 0),
   inPlace: [[0, 0]],
-  addend: { input: 0, to: 0 },
+  addend: { input: 0, to: 0, when: ({ mode }) => mode === 'add' },
   reference(a, [dest, ids, src]) {
     const data = dest!.data.slice(), rows = dest!.shape[0]!, width = data.length / Math.max(1, rows);
     ids!.data.forEach((id, i) => {

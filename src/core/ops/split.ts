@@ -3,7 +3,7 @@ import { forEachElement, ndarray, stridesOf } from '../ndarray.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import type { Op } from '../op.ts';
 import { refuse, required } from '../check.ts';
-import { maxOf } from '../tensor.ts';
+import { maxOf } from '../shape.ts';
 
 const startOf = (sizes: readonly number[], part: number): number => sizes.slice(0, part).reduce((sum, size) => sum + size, 0);
 

@@ -4,10 +4,8 @@ import { UnsupportedOpError } from '../../base/errors.ts';
 import { IDENTITY } from '../expression.ts';
 import { opOf } from '../op-table.ts';
 import { rebuild } from '../rebuild.ts';
-import { maxOf, showShape, type Graph, type Shape, type Tensor } from '../tensor.ts';
-
-/** Elements of a row of the first axis. */
-export const rowSize = (shape: Shape): number => shape.slice(1).reduce<number>((n, dim) => n * maxOf(dim), 1);
+import { rowSize, showShape } from '../shape.ts';
+import type { Graph, Tensor } from '../tensor.ts';
 
 export function copyViews(graph: Graph): Graph {
   const strides = new Map<Tensor, number>();

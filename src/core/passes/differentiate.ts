@@ -3,7 +3,8 @@
 import { ConfigError } from '../../base/errors.ts';
 import { gradients } from '../autodiff.ts';
 import { GraphBuilder } from '../graph-builder.ts';
-import { nodesOf, stateOf, type Graph, type State } from '../tensor.ts';
+import type { State } from '../state.ts';
+import { nodesOf, stateOf, type Graph } from '../tensor.ts';
 
 /** The State that holds a parameter's gradient: f32, of its shape. */
 export function gradientOf(parameter: State): State {

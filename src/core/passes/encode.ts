@@ -2,7 +2,8 @@
 
 import { opOf } from '../op-table.ts';
 import { encodeProgram, type DecodedProgram, type Operand } from '../program.ts';
-import { bytesOf, type Bound, type Dim, type Graph, type Tensor } from '../tensor.ts';
+import { bytesOf, type Bound, type Dim } from '../shape.ts';
+import type { Graph, Tensor } from '../tensor.ts';
 import type { Layout, Place } from './plan-memory.ts';
 
 const ABSENT: Operand = { space: 'none', dtype: 'f32', index: 0, byteOffset: 0, stride0: 0, dims: [] };

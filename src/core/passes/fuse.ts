@@ -10,7 +10,8 @@ import type { OpAttrs } from '../op-attrs.ts';
 import { opOf } from '../op-table.ts';
 import { countUses, rebuild } from '../rebuild.ts';
 import type { Inputs } from '../op.ts';
-import { nodesOf, sameShape, type Graph, type Node, type Tensor } from '../tensor.ts';
+import { sameShape } from '../shape.ts';
+import { nodesOf, type Graph, type Node, type Tensor } from '../tensor.ts';
 
 export function fuse(graph: Graph): Graph {
   return fuseMaps(fuseCasts(fuseAddends(fuseCovered(graph))));
@@ -95,7 +96,7 @@ function addendMoves(graph: Graph): Map<Node, Tensor> {
   for (const node of nodes.filter(isSum)) {
     const candidates = (node.inputs as Tensor[]).filter((t) => {
       const rule = opOf(t.node.op).addend;
-      return rule !== undefined && rule.to === t.index && isFree(t.node.inputs[rule.input]) && uses.get(t) === 1
+      return rule !== undefined && rule.to === t.index && rule.when?.(t.node.attrs) !== false && isFree(t.node.inputs[rule.input]) && uses.get(t) === 1
         && (t.dtype === 'f32' || opOf(t.node.op).castable?.includes(t.index) === true) && !taken.has(t.node) && (firstUse.get(t.node) ?? Infinity) > node.id;
     });
     // The later one: it can wait for the other, and most often the other is what its memory comes from.

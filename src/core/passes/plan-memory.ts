@@ -9,9 +9,10 @@ import { DTYPE_BYTES } from '../dtype.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import { opOf } from '../op-table.ts';
 import type { Target } from '../target.ts';
-import { bytesOf, sameShape, sizeOf, type Graph, type Node, type State, type Tensor } from '../tensor.ts';
+import { bytesOf, rowSize, sameShape, sizeOf } from '../shape.ts';
+import type { State } from '../state.ts';
+import type { Graph, Node, Tensor } from '../tensor.ts';
 import { assignOffsets, ALIGNMENT } from './assign-offsets.ts';
-import { rowSize } from './copy-views.ts';
 import { isInstruction } from './schedule.ts';
 
 /** Memory of one lifetime: a piece of the arena, an input, or a State. */

@@ -7,7 +7,8 @@ import { opOf } from '../op-table.ts';
 import { copyNode } from '../rebuild.ts';
 import { GraphBuilder } from '../graph-builder.ts';
 import type { Target } from '../target.ts';
-import { bytesOf, nodesOf, type Graph, type Node, type Tensor } from '../tensor.ts';
+import { bytesOf } from '../shape.ts';
+import { nodesOf, type Graph, type Node, type Tensor } from '../tensor.ts';
 import { planMemory } from './plan-memory.ts';
 import { isInstruction, schedule } from './schedule.ts';
 

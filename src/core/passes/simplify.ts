@@ -8,7 +8,8 @@ import type { OpAttrs } from '../op-attrs.ts';
 import { opOf } from '../op-table.ts';
 import { copyNode, rebuild } from '../rebuild.ts';
 import type { Inputs } from '../op.ts';
-import { sameShape, type Graph, type Node, type Tensor } from '../tensor.ts';
+import { sameShape } from '../shape.ts';
+import type { Graph, Node, Tensor } from '../tensor.ts';
 
 export function simplify(graph: Graph): Graph {
   const known = new Map<string, readonly Tensor[]>();

@@ -3,7 +3,7 @@
 import type { ExecutableProgram } from '../../../src/backends/executor.ts';
 import { encodeProgram, type DecodedProgram, type Operand, type ProgramInstruction } from '../../../src/core/program.ts';
 import type { DType } from '../../../src/core/dtype.ts';
-import type { State } from '../../../src/core/tensor.ts';
+import type { State } from '../../../src/core/state.ts';
 
 type Place = Partial<Operand> & Pick<Operand, 'dims'>;
 
