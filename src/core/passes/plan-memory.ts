@@ -199,13 +199,21 @@ class Planner {
   }
 
   #placePart(t: Tensor, { concat, start }: { concat: Tensor; start: number }, at: number): void {
-    let whole = this.#places.get(concat);
-    if (whole === undefined) {
+    const whole = this.#places.get(concat) ?? this.#placeWhole(concat, at);
+    this.#places.set(t, { buffer: whole.buffer, offset: whole.offset + start * DTYPE_BYTES[t.dtype], stride0: whole.stride0 });
+  }
+
+  /** The place of a concatenation whose first part is computed now; it may be a part of another one. */
+  #placeWhole(concat: Tensor, at: number): Place {
+    const outer = this.#joined.get(concat);
+    if (outer !== undefined) {
+      this.#placePart(concat, outer, at);
+    } else {
       const buffer: Buffer = { space: 'arena', name: '', bytes: bytesOf(concat), first: at, last: this.#lastUse.get(concat) ?? at, offset: 0 };
       this.#arena.push(buffer);
-      this.#places.set(concat, (whole = { buffer, offset: 0, stride0: rowSize(concat.shape) }));
+      this.#places.set(concat, { buffer, offset: 0, stride0: rowSize(concat.shape) });
     }
-    this.#places.set(t, { buffer: whole.buffer, offset: start * DTYPE_BYTES[t.dtype], stride0: whole.stride0 });
+    return this.#places.get(concat)!;
   }
 
   /** Tensors of a buffer that are read at or after a position by anyone but `except`. */
