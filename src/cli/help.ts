@@ -2,12 +2,7 @@
 
 import { COMMON_OPTIONS, type ArgumentSpec, type Command } from './command.ts';
 import { COMMANDS } from './command-list.ts';
-
-/** Pairs of words and what they mean, in two columns. */
-export function table(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.min(34, Math.max(0, ...rows.map(([word]) => word.length)));
-  return rows.map(([word, about]) => `  ${word.padEnd(width)}  ${about}`.trimEnd()).join('\n');
-}
+import { table } from './table.ts';
 
 /** What `athanor --help` prints. */
 export function overview(): string {

@@ -4,10 +4,10 @@
 
 import { AthanorError, ConfigError, InterruptedError } from '../base/errors.ts';
 import { ProgressLine } from '../base/progress.ts';
-import { parseArguments } from './arguments.ts';
 import type { Command, Io } from './command.ts';
 import { COMMANDS } from './command-list.ts';
 import { commandHelp, overview } from './help.ts';
+import { parseArguments } from './parse-arguments.ts';
 
 /** Exit codes that scripts rely on. */
 const FAILED = 1, WRONG_USAGE = 2, INTERRUPTED = 130;

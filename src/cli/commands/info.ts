@@ -8,7 +8,7 @@ import { opTable, opTableHash, PROGRAM_VERSION } from '../../core/index.ts';
 import { FAMILIES, PRESETS } from '../../models/index.ts';
 import { availableBytes } from '../../train/index.ts';
 import type { Command } from '../command.ts';
-import { table } from '../help.ts';
+import { table } from '../table.ts';
 import { version } from '../version.ts';
 
 export const info: Command = {

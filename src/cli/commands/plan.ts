@@ -11,7 +11,7 @@ import type { Executor } from '../../backends/executor.ts';
 import type { Model } from '../../models/index.ts';
 import { EXECUTOR_OPTIONS, type Command, type Io } from '../command.ts';
 import { withExecutor } from '../executors.ts';
-import { table } from '../help.ts';
+import { table } from '../table.ts';
 import { END_OF_TEXT, loadRecipe, type Recipe } from '../recipe.ts';
 import { dataFolder, modelOf } from '../train-run.ts';
 
