@@ -11,6 +11,7 @@
 
 #include "operand.h"
 #include "simd-math.h"
+#include "transpose.h"
 
 namespace athanor::ATHANOR_ISA::attention_detail {
 
@@ -92,23 +93,6 @@ inline Panel stage(const View& x, int64_t row, int64_t count, int64_t offset, in
     eachVector(width, [&](int64_t c, auto tag) { store(scratch + i * stride + c, from.at(c, tag)); });
   }
   return {scratch, stride};
-}
-
-// In-register transposition: log2(LANES) perfect shuffles.
-inline void transposeSquare(F32* x) {
-  I32 low{}, high{};
-  for (int i = 0; i < LANES; i++) {
-    low[i] = i / 2 + (i % 2) * LANES;
-    high[i] = low[i] + LANES / 2;
-  }
-  for (int step = 1; step < LANES; step *= 2) {
-    F32 y[LANES];
-    for (int i = 0; i < LANES / 2; i++) {
-      y[2 * i] = __builtin_shuffle(x[i], x[i + LANES / 2], low);
-      y[2 * i + 1] = __builtin_shuffle(x[i], x[i + LANES / 2], high);
-    }
-    for (int i = 0; i < LANES; i++) x[i] = y[i];
-  }
 }
 
 // Up to TILE_QUERIES rows of `width`, times `factor`, into strips: to[strip][column][lane]. Lanes without a row get 0.

@@ -1,7 +1,8 @@
 // permute: y.shape[i] = x.shape[perm[i]], y contiguous. If the last axis stays last, runs are copied; otherwise the last
-// axis of y and the axis on which x is contiguous are exchanged in small squares, so that both sides use whole cache
-// lines.
+// axis of y and the axis on which x is contiguous are exchanged in small squares: words of four bytes in registers, others
+// one by one.
 #include "operand.h"
+#include "transpose.h"
 
 namespace athanor::ATHANOR_ISA {
 namespace permute_detail {
@@ -36,11 +37,29 @@ Walk plan(const View& x, const View& y, const double* perm) {
   return w;
 }
 
-// y[a * toA + b] = x[a + b * fromB] for the square a0…, b0… (T is as wide as an element).
+// y[a · toA + b · toB] = x[a · fromA + b · fromB] for a, b in the rectangle.
+struct Exchange { int64_t toA, toB, fromA, fromB; };
+
 template <class T>
-void exchange(T* y, const T* x, int64_t a0, int64_t a1, int64_t b0, int64_t b1, int64_t toA, int64_t fromB, int64_t toB, int64_t fromA) {
+void exchange(T* y, const T* x, Exchange e, int64_t a0, int64_t a1, int64_t b0, int64_t b1) {
   for (int64_t a = a0; a < a1; a++)
-    for (int64_t b = b0; b < b1; b++) y[a * toA + b * toB] = x[a * fromA + b * fromB];
+    for (int64_t b = b0; b < b1; b++) y[a * e.toA + b * e.toB] = x[a * e.fromA + b * e.fromB];
+}
+
+// The same for 32-bit words with unit strides on both sides, square by square in registers. Single words would miss the
+// cache at every step where rows are a multiple of 4 KB apart (2048 x 1024: 3.5 GB/s).
+void exchange(uint32_t* y, const uint32_t* x, Exchange e, int64_t a0, int64_t a1, int64_t b0, int64_t b1) {
+  if (e.fromA != 1 || e.toB != 1) return exchange<uint32_t>(y, x, e, a0, a1, b0, b1);
+  const int64_t aWhole = a0 + (a1 - a0) / LANES * LANES, bWhole = b0 + (b1 - b0) / LANES * LANES;
+  for (int64_t b = b0; b < bWhole; b += LANES)
+    for (int64_t a = a0; a < aWhole; a += LANES) {
+      F32 square[LANES];
+      for (int i = 0; i < LANES; i++) square[i] = load(reinterpret_cast<const float*>(x + a + (b + i) * e.fromB));
+      transposeSquare(square);
+      for (int i = 0; i < LANES; i++) store(reinterpret_cast<float*>(y + (a + i) * e.toA + b), square[i]);
+    }
+  exchange<uint32_t>(y, x, e, aWhole, a1, b0, b1);
+  exchange<uint32_t>(y, x, e, a0, aWhole, bWhole, b1);
 }
 
 template <class T>
@@ -70,7 +89,7 @@ void permuteAs(const Call& call, const Walk& w) {
       const int64_t a0 = task % bands * SQUARE, a1 = minOf(height, a0 + SQUARE);
       const int64_t toA = copies ? 0 : w.to[unit], fromA = copies ? 0 : w.from[unit];
       for (int64_t b0 = 0; b0 < width; b0 += SQUARE)
-        exchange(y + to, x + from, a0, a1, b0, minOf(width, b0 + SQUARE), toA, w.from[last], w.to[last], fromA);
+        exchange(y + to, x + from, {toA, w.to[last], fromA, w.from[last]}, a0, a1, b0, minOf(width, b0 + SQUARE));
     }
   });
 }

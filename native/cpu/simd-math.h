@@ -110,11 +110,21 @@ inline F32 log(F32 x) {
   return select((x < 0.0f) | (x != x), splat(__builtin_nanf("")), result);
 }
 
-// 1 / (1 + e^-x), 2.2 ulp; written with e^-|x| so that the far negative side keeps its digits.
+// e^x for x <= 0; 0 below -87.3, where the result would be denormal.
+inline F32 expNonPositive(F32 x) {
+  const F32 safe = select(x < -87.3f, splat(-87.3f), x);
+  const F32 shifted = fma(safe, splat(1.44269504088896341f), splat(ROUNDER));
+  const I32 n = (I32)((U32)shifted - (U32)splat(ROUNDER));
+  const F32 whole = shifted - ROUNDER;
+  F32 r = fma(whole, splat(-0.693359375f), safe);
+  r = fma(whole, splat(2.12194440e-4f), r);
+  return (F32)((I32)(expReduced(r) * power2(n)) & ~(I32)(x < -87.3f));
+}
+
+// 1 / (1 + e^-x), 2.2 ulp, 0 below -87.3; written with e^-|x| so that the far negative side keeps its digits.
 inline F32 sigmoid(F32 x) {
-  const F32 e = exp(-abs(x));
-  const F32 s = 1.0f / (1.0f + e);
-  return select(x < 0.0f, e * s, s);
+  const F32 e = expNonPositive((F32)((I32)x | (int32_t)0x80000000));
+  return select(x < 0.0f, e, splat(1.0f)) / (1.0f + e);
 }
 
 // Hyperbolic tangent, 1.3 ulp.

@@ -112,27 +112,36 @@ inline bf16 toBf16(float f) {
   return bf16((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 inline F32 load(const bf16* p) {
+#if ATHANOR_LANES == 8 && defined(__AVX2__)
+  return (F32)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p)), 16);
+#else
   U16 h;
   std::memcpy(&h, p, sizeof h);
   return (F32)(__builtin_convertvector(h, U32) << 16);
+#endif
 }
 inline void store(bf16* p, F32 v) {
   const U32 bits = (U32)v;
   const U32 rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
   const U32 nan = (bits >> 16) | 0x40;
-  const U32 chosen = ((bits & 0x7fffffff) > 0x7f800000) ? nan : rounded;
+  const U32 chosen = v == v ? rounded : nan;
+#if ATHANOR_LANES == 8 && defined(__AVX2__)
+  const __m256i packed = _mm256_packus_epi32((__m256i)chosen, (__m256i)chosen);  // by 128-bit halves
+  _mm_storeu_si128((__m128i*)p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 8)));
+#else
   const U16 h = __builtin_convertvector(chosen, U16);
   std::memcpy(p, &h, sizeof h);
+#endif
 }
 inline F32 loadPart(const bf16* p, int n) {
   bf16 buffer[LANES] = {};
-  std::memcpy(buffer, p, n * sizeof(bf16));
+  for (int i = 0; i < n; i++) buffer[i] = p[i];
   return load(buffer);
 }
 inline void storePart(bf16* p, F32 v, int n) {
   bf16 buffer[LANES];
   store(buffer, v);
-  std::memcpy(p, buffer, n * sizeof(bf16));
+  for (int i = 0; i < n; i++) p[i] = buffer[i];
 }
 inline float toFloat(float x) { return x; }
 inline float toFloat(bf16 x) { return fromBf16(x); }
