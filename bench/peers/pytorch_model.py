@@ -67,12 +67,12 @@ def rotate(x, rotation):
 
 
 class Decoder(nn.Module):
-    def __init__(self, case, bias=False):
+    def __init__(self, case):
         super().__init__()
-        width, context = case["width"], case["context"]
+        width, context, bias = case["width"], case["context"], case.get("bias", False)
         is_llama = case["family"] == "llama"
         self.tokens = nn.Embedding(case["vocabulary"], width)
-        self.positions = None if is_llama else nn.Embedding(context, width)
+        self.positions = None if is_llama else nn.Embedding(case.get("positions", context), width)
         self.blocks = nn.ModuleList((LlamaBlock if is_llama else Gpt2Block)(case, bias) for _ in range(case["layers"]))
         self.norm = nn.RMSNorm(width, eps=1e-5) if is_llama else nn.LayerNorm(width, bias=bias)
         half = width // case["heads"] // 2

@@ -2,7 +2,7 @@
 
 By hand:  python pytorch_train.py --case char-4x128 --precision bf16 --mode compile --seconds 10
 In the bench: the same with --serve; see line_server.py. {"seconds": s} runs steps for about s seconds and answers
-{"steps": [seconds a step, …], "tokens": tokens a step, "loss": …, "rss": …, "peakRss": …}.
+{"values": [tokens a second, step by step], "loss": …, "rss": …, "peakRss": …}.
 
 fp32 is plain; bf16 is autocast over fp32 weights, PyTorch's own recipe for mixed precision.
 """
@@ -26,7 +26,6 @@ def parse():
     p.add_argument("--mode", choices=["eager", "compile"], default="eager")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--optimizer", choices=["fused", "foreach"], default="fused")
-    p.add_argument("--bias", action="store_true")
     p.add_argument("--seconds", type=float, default=10)
     p.add_argument("--serve", action="store_true")
     return p.parse_args()
@@ -39,7 +38,7 @@ class Trainer:
         self.idle = memory_bytes()["rss"]
         case = json.loads((pathlib.Path(__file__).parent.parent / "cases.json").read_text())[options.case]
         self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bf16")
-        self.model = Decoder(case, options.bias)
+        self.model = Decoder(case)
         self.parameters = list(self.model.parameters())
         decayed = [p for p in self.parameters if p.dim() >= 2]
         plain = [p for p in self.parameters if p.dim() < 2]
@@ -65,12 +64,13 @@ class Trainer:
         return loss.item()
 
     def warm_up(self):
-        """Compilation, allocator and caches: up to four steps. One that takes 20 s is enough of them, and is then the
-        measurement too: against it the start is nothing (bf16 without AVX-512 takes minutes a step)."""
+        """Compilation, allocator and caches: up to four steps. One that takes 20 s (compiling
+        apart) is enough of them, and is then the measurement too: bf16 without AVX-512 takes minutes a step."""
         begin = time.perf_counter()
         for done in range(4):
-            self.slow = [self.timed()] if done == 0 else []
-            if self.slow and self.slow[0] > 20 or done >= 1 and time.perf_counter() - begin > 5:
+            took = self.timed()
+            self.slow = [took] if took > 20 and (done >= 1 or self.forward is self.model) else []
+            if self.slow or done >= 1 and time.perf_counter() - begin > 5:
                 break
 
     def timed(self):
@@ -83,7 +83,7 @@ class Trainer:
         times, end = list(self.slow), time.perf_counter() + seconds
         while not times or not self.slow and time.perf_counter() < end:
             times.append(self.timed())
-        return {"steps": times, "tokens": self.tokens, "loss": self.loss, "idleRss": self.idle, **memory_bytes()}
+        return {"values": [self.tokens / t for t in times], "loss": self.loss, "idleRss": self.idle, **memory_bytes()}
 
 
 def main():
@@ -92,16 +92,16 @@ def main():
 
     def ready():
         trainer.warm_up()
-        return {"version": torch.__version__, "threads": torch.get_num_threads()}
+        return {"version": torch.__version__, "threads": torch.get_num_threads(), "slow": bool(trainer.slow)}
 
     if options.serve:
         serve(ready, lambda request: trainer.run(request["seconds"]))
         return
     ready()
     result = trainer.run(options.seconds)
-    median = statistics.median(result.pop("steps"))
+    median = statistics.median(result.pop("values"))
     print(json.dumps({"case": options.case, "precision": options.precision, "mode": options.mode,
-                      "tokensPerSecond": round(result["tokens"] / median, 1), "version": torch.__version__, **result}))
+                      "tokensPerSecond": round(median, 1), "version": torch.__version__, **result}))
 
 
 if __name__ == "__main__":

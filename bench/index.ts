@@ -1,0 +1,12 @@
+// All benches by name: what `athanor bench NAME` and `npm run bench -- NAME` run.
+
+import type { Bench } from './harness.ts';
+import { attention } from './attention.ts';
+import { gemm } from './gemm.ts';
+import { limits } from './limits.ts';
+import { train } from './train.ts';
+
+export { formatTable, type BenchLine } from './bench-line.ts';
+export type { Bench, BenchContext } from './harness.ts';
+
+export const BENCHES: Readonly<Record<string, Bench>> = { limits, gemm, attention, train };
