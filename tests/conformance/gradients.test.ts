@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/base/random.ts';
 import {
-  GraphBuilder, OP_NAMES, evaluateGraph, evaluateOp, gradients, opOf, type OpName, type Tensor, type TypedArrayND,
+  GraphBuilder, OP_NAMES, evaluateGraph, evaluateOp, gradients, opOf, sizeOf, type OpName, type Tensor, type TypedArrayND,
 } from '../../src/core/index.ts';
 import { cases, distance, floating, normals, operands, scaleOf, type Case } from './samples.ts';
 
@@ -12,12 +12,7 @@ const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'rmsNormBackward', 'layerNormBackward', 'attentionBackward', 'pagedAttention', 'linearCrossEntropyGrad', 'adamw', 'globalNorm',
 ];
 
-/** Outputs that only the operator's own gradient reads; no loss may use them. */
-const RESIDUALS: Partial<Record<OpName, readonly number[]>> = {
-  rmsNorm: [1], layerNorm: [1, 2], attention: [1], linearCrossEntropy: [1],
-};
-
-/** Operands that are tables of a model, never parameters: a gradient that is asked for is zero. */
+/** Operands that are tables of a model, never parameters. */
 const TABLES: Partial<Record<OpName, readonly number[]>> = { rope: [2, 3] };
 
 const wantedOf = (c: Case, x: readonly (TypedArrayND | null)[]): number[] => floating(x).filter((i) => !TABLES[c.op]?.includes(i));
@@ -35,7 +30,7 @@ class Loss {
   constructor(of: Case, x: readonly (TypedArrayND | null)[]) {
     this.#case = of;
     this.#x = x;
-    const random = new Random(2, of.title), residuals = RESIDUALS[of.op] ?? [];
+    const random = new Random(2, of.title), { residuals = [] } = opOf(of.op);
     const metas = opOf(of.op).infer(of.sample.attrs, x);
     this.#weights = metas.map(({ shape, dtype }, i) => (dtype === 'i32' || residuals.includes(i) ? null : normals(shape as number[], random)));
   }
@@ -120,6 +115,20 @@ describe('gradient rules', () => {
   it.each(NOT_DIFFERENTIABLE.map((op) => [op] as const))('%s cannot be differentiated through, and says so', (op) => {
     const c = cases().find((other) => other.op === op)!, loss = new Loss(c, operands(c));
     expect(() => loss.byRule()).toThrow(new RegExp(`Cannot differentiate through "${op}".*on purpose`));
+  });
+
+  const residuals = differentiable.flatMap((c) => (opOf(c.op).residuals ?? []).map((output) => [c.title, output, c] as const));
+  it.each(residuals)('%s refuses a loss of its output %i, a statistic', (_title, output, { op, sample, title }) => {
+    const b = new GraphBuilder(), x = operands({ op, sample, title }).map((array, i) => array && b.input(`x${i}`, array));
+    const y = b.apply(op, sample.attrs as never, x)[output]!, loss = b.sumTo(b.reshape(y, [sizeOf(y.shape)]), [1]);
+    expect(() => gradients(b, loss, [x[0]!])).toThrow(new RegExp(`Cannot differentiate through "${op}".*its output ${output} is a statistic`));
+  });
+
+  const tables = differentiable.flatMap((c) => (TABLES[c.op] ?? []).map((operand) => [c.title, operand, c] as const));
+  it.each(tables)('%s refuses a gradient to its operand %i, a table', (_title, operand, { op, sample, title }) => {
+    const b = new GraphBuilder(), x = operands({ op, sample, title }).map((array, i) => array && b.input(`x${i}`, array));
+    const y = b.apply(op, sample.attrs as never, x)[0]!, loss = b.sumTo(b.reshape(y, [sizeOf(y.shape)]), [1]);
+    expect(() => gradients(b, loss, [x[operand]!])).toThrow(`its operand ${operand} has no gradient`);
   });
 
   it('every operator but the sources has a sample', () => {
