@@ -14,7 +14,7 @@ import { compileTraining, trainable } from './programs.ts';
 
 /** Seconds that one pass may take at the larger of the two sizes, and that all passes of a size may. */
 const PASS_SECONDS = 0.8, SIZE_SECONDS = 1.5;
-/** Passes of a size that are timed after one that is not: the median of fewer says little. */
+/** Passes of a size that are timed, after one that is not. */
 const LEAST_PASSES = 3, MOST_PASSES = 40;
 /** Elements of the parameters whose update is timed: four arrays of them pass any cache. */
 const UPDATE_ELEMENTS = 2 ** 23;
@@ -40,7 +40,7 @@ interface Sketch {
   readonly like: readonly number[];
 }
 
-/** Median seconds of a sketch's instructions, and of the run beside them. */
+/** Mean seconds of a sketch's instructions, and of the run beside them. */
 interface Timing {
   readonly instructions: readonly number[];
   readonly overhead: number;
@@ -140,7 +140,10 @@ function inputsOf(model: Model, { microBatchSize = 1, contextLength }: TrainConf
   };
 }
 
-/** Runs programs in turns, as a step does, and takes medians. */
+/**
+ * Runs programs in turns, as a step does, and takes means: they add up to the time of the whole, what other processes take
+ * included, where medians would leave out what is rare for each instruction but not for all of them together.
+ */
 async function time(executor: Executor, programs: readonly ExecutableProgram[], values: Values): Promise<Timing[]> {
   const handles = programs.map((program) => executor.load(program));
   const seconds = programs.map((): Float64Array[] => []), beside = programs.map((): number[] => []);
@@ -158,7 +161,7 @@ async function time(executor: Executor, programs: readonly ExecutableProgram[], 
     handles.forEach((handle) => executor.unload(handle));
   }
   return seconds.map((passes, i) => ({
-    instructions: Array.from(passes[0]!, (_, j) => median(passes.map((pass) => pass[j]!))), overhead: Math.max(0, median(beside[i]!)),
+    instructions: Array.from(passes[0]!, (_, j) => mean(passes.map((pass) => pass[j]!))), overhead: Math.max(0, mean(beside[i]!)),
   }));
 }
 
@@ -170,7 +173,6 @@ async function timeRun(executor: Executor, handle: ProgramHandle, values: Values
   return { took: (performance.now() - began) / 1000, profile };
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
 }
