@@ -253,7 +253,7 @@ class Parser {
     if (operand.byteOffset % elementBytes(operand.view.dtype) != 0)
       return fail(where + text(" is not aligned to its elements (byte %llu)", (unsigned long long)operand.byteOffset));
     const uint64_t extent = extentBytes(operand.view);
-    if (operand.byteOffset > bytes || extent > bytes - operand.byteOffset)
+    if (extent > 0 && (operand.byteOffset > bytes || extent > bytes - operand.byteOffset))
       return fail(where + text(" needs %llu bytes from byte %llu on, its memory has %llu", (unsigned long long)extent,
                                (unsigned long long)operand.byteOffset, (unsigned long long)bytes));
     return true;

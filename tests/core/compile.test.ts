@@ -140,4 +140,12 @@ describe('compile()', () => {
     const graph = b.finish({ before: old }, [[cache, next]]);
     expect(() => compile(graph, { target: REFERENCE_TARGET })).toThrow(/old value is still needed/);
   });
+
+  it('writes one value to two states', async () => {
+    const b = new GraphBuilder(), x = b.input('x', { shape: [3], dtype: 'f32' }), twice = b.call('add', x, x);
+    const [first, second] = ['first', 'second'].map((id): State => ({ ...parameter(id, [3]), role: 'buffer', trainable: false })) as [State, State];
+    const executor = new ReferenceExecutor(), handle = executor.load(compile(b.finish({}, [[first, twice], [second, twice]]), { target: REFERENCE_TARGET }));
+    await executor.run(handle, { x: Float32Array.of(1, 2, 3) });
+    expect([executor.state('first'), executor.state('second')]).toEqual([Float32Array.of(2, 4, 6), Float32Array.of(2, 4, 6)]);
+  });
 });

@@ -11,7 +11,7 @@ import { opOf } from '../op-table.ts';
 import type { Target } from '../target.ts';
 import { bytesOf, rowSize, sameShape, sizeOf } from '../shape.ts';
 import type { State } from '../state.ts';
-import type { Graph, Node, Tensor } from '../tensor.ts';
+import { stateOf, type Graph, type Node, type Tensor } from '../tensor.ts';
 import { assignOffsets, ALIGNMENT } from './assign-offsets.ts';
 import { isInstruction } from './schedule.ts';
 
@@ -266,7 +266,8 @@ class Planner {
       const buffer = this.#bufferOf(state);
       if (this.#places.get(t)!.buffer === buffer) continue;
       const source = this.#places.get(t)!.buffer;
-      if (source.space === 'state' && this.#graph.writes.some(([other]) => other.id === source.name)) {
+      const isOldValue = stateOf(rootOfReshapes(t).node) !== undefined; // a new value may be copied from where it was computed
+      if (isOldValue && this.#graph.writes.some(([other]) => other.id === source.name)) {
         throw new CapacityError(`Cannot copy state "${source.name}" into "${state.id}": both are written by this graph.`, { need: bytesOf(t), have: 0 });
       }
       const copy = new GraphBuilder().map(IDENTITY, [t], state.meta.dtype);
