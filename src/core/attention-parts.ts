@@ -41,6 +41,12 @@ export function maskedScores(b: Builder, a: AttentionAttrs, q: Tensor, k: Tensor
   return b.reshape(grid, raw.shape);
 }
 
+/** Keys that a token looks at on average, in documents of `span` tokens: half of them, or the window. */
+export function meanKeys(a: AttentionAttrs, n: number): number {
+  const half = (Math.min(a.span ?? n, n) + 1) / 2;
+  return a.window > 0 ? Math.min(a.window, half) : half;
+}
+
 /** Checks q, k, v and says the output's shape, [N, H, Dv]. */
 export function attentionShape(op: string, x: readonly (Meta | null)[]): Meta {
   const q = ranked(op, x, 0, 3), k = ranked(op, x, 1, 3), v = ranked(op, x, 2, 3);

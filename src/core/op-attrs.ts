@@ -49,6 +49,8 @@ export interface AttentionAttrs {
   readonly window: number;
   /** cap · tanh(score / cap); 0 for none. */
   readonly softcap: number;
+  /** Most tokens of a document, where that is known: only the cost depends on it. */
+  readonly span?: number;
 }
 
 export type OpName = keyof OpAttrs;

@@ -13,9 +13,11 @@ import { traceInto, type Model } from './model.ts';
  * Inputs: tokens, targets, starts, positions i32 [N], weights f32 [N]. `starts[n]` is where in the run the document of
  * token n begins; `positions[n]` counts from there. A negative target counts for nothing.
  * Outputs: loss f32 [1], logprob f32 [N].
+ *
+ * @param span most tokens of a document (the context length), for the plan's FLOPs
  */
-export function lossGraph(model: Model, nTokens: Dim): Graph {
-  const b = new GraphBuilder(), { logprob } = score(b, model, nTokens);
+export function lossGraph(model: Model, nTokens: Dim, span?: number): Graph {
+  const b = new GraphBuilder(), { logprob } = score(b, model, nTokens, span);
   const weights = b.input('weights', { shape: [nTokens], dtype: 'f32' });
   const losses = b.map(expression(2, (e, p, w) => e.call('neg', e.call('mul', w!, p!))), [logprob, weights]);
   return b.finish({ loss: b.one('reduce', { kind: 'sum', axis: 0 }, [losses]), logprob });
@@ -42,11 +44,11 @@ export function scoreGraph(model: Model, nTokens: Dim, options: ScoreOptions = {
   });
 }
 
-function score(b: GraphBuilder, model: Model, nTokens: Dim) {
+function score(b: GraphBuilder, model: Model, nTokens: Dim, span?: number) {
   const ids = (name: string): Tensor => b.input(name, { shape: [nTokens], dtype: 'i32' });
   const tokens = ids('tokens'), targets = ids('targets'), starts = ids('starts'), positions = ids('positions');
   const { hidden, head } = traceInto({
-    b, tokens, positions, attend: (_layer, q, k, v, attrs) => b.one('attention', attrs, [q, k, v, starts]),
+    b, tokens, positions, attend: (_layer, q, k, v, attrs) => b.one('attention', span === undefined ? attrs : { ...attrs, span }, [q, k, v, starts]),
   }, model);
   const [logprob, lse] = b.apply('linearCrossEntropy', {}, [hidden, head, targets]) as [Tensor, Tensor];
   return { hidden, head, logprob, lse };

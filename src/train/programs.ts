@@ -27,7 +27,7 @@ export function compileTraining(model: Model, config: TrainConfig, target: Targe
   const { rows, count } = microBatches(config), nTokens = rows * config.contextLength, { compute } = config;
   const options = { target, compute, ...(arenaBudget === undefined ? {} : { arenaBudget }) };
   const micro = (accumulate: boolean): Program =>
-    compile(only(lossGraph(model, nTokens), 'loss'), { ...options, gradients: { loss: 'loss', accumulate } });
+    compile(only(lossGraph(model, nTokens, config.contextLength), 'loss'), { ...options, gradients: { loss: 'loss', accumulate } });
   const parameters = trainable(model);
   return {
     microFirst: micro(false),

@@ -1,6 +1,6 @@
 // attentionBackward: with P = exp(S − lse) and Δ = rowsum(dout·out): dv = Pᵀ·dout, dS = P·(dout·vᵀ − Δ),
 // dq = dS·k·scale, dk = dSᵀ·q·scale (Dao 2023, arXiv 2307.08691, algorithm 2). P is computed again from lse.
-import { attentionShape, checkStarts, headsFirst, keysFirst, maskedScores, tokensFirst } from '../attention-parts.ts';
+import { attentionShape, checkStarts, headsFirst, keysFirst, maskedScores, meanKeys, tokensFirst } from '../attention-parts.ts';
 import { attentionBackwardWorkspace } from '../attention-workspace.ts';
 import { expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
@@ -11,7 +11,7 @@ import { maxOf } from '../shape.ts';
 // N tokens, H query heads, KV key heads, D head size
 export const attentionBackward: Op<OpAttrs['attentionBackward']> = {
   kind: 'named',
-  attrs: attrs<OpAttrs['attentionBackward']>({ scale: 'number', window: 'number', softcap: 'number' }),
+  attrs: attrs<Omit<OpAttrs['attentionBackward'], 'span'>>({ scale: 'number', window: 'number', softcap: 'number' }),
   infer(_a, x) {
     const out = attentionShape('attentionBackward', x);
     checkStarts('attentionBackward', x, 3);
@@ -40,8 +40,8 @@ export const attentionBackward: Op<OpAttrs['attentionBackward']> = {
   },
   vjp: null,
   flops: (a, x) => {
-    const [n = 0, h = 0, d = 0] = x[0]!.shape.map(maxOf), keys = a.window > 0 ? Math.min(a.window, n) : n / 2;
-    return 2 * n * keys * h * (3 * d + 2 * maxOf(x[2]!.shape[2]!));
+    const [n = 0, h = 0, d = 0] = x[0]!.shape.map(maxOf);
+    return 2 * n * meanKeys(a, n) * h * (3 * d + 2 * maxOf(x[2]!.shape[2]!));
   },
   workspace: (_a, x, y, t) => attentionBackwardWorkspace(x, y, t),
   compute: { inputs: [0, 1, 2, 4, 6], outputs: [] },

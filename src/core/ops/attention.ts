@@ -2,7 +2,7 @@
 // one row do not see each other; `window` and `softcap` as in Mistral and Gemma 2. Kernels work in tiles with a running
 // softmax (Dao et al. 2022, arXiv 2205.14135; Dao 2023, arXiv 2307.08691) and never hold the N×N matrix.
 // The second output, the log-sum-exp of a row's scores, is what the gradient needs.
-import { attentionShape, checkStarts, keysFirst, maskedScores, tokensFirst } from '../attention-parts.ts';
+import { attentionShape, checkStarts, keysFirst, maskedScores, meanKeys, tokensFirst } from '../attention-parts.ts';
 import { attentionWorkspace } from '../attention-workspace.ts';
 import { expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
@@ -10,7 +10,7 @@ import { attrs, type Op, type SampleInput } from '../op.ts';
 import { maxOf } from '../shape.ts';
 
 /** Order of the immediates of all attention operators. */
-export const ATTENTION_ATTRS = attrs<OpAttrs['attention']>({ scale: 'number', window: 'number', softcap: 'number' });
+export const ATTENTION_ATTRS = attrs<Omit<OpAttrs['attention'], 'span'>>({ scale: 'number', window: 'number', softcap: 'number' });
 
 // N tokens, H query heads, KV key heads, D head size
 export const attention: Op<OpAttrs['attention']> = {
@@ -48,10 +48,9 @@ export const attention: Op<OpAttrs['attention']> = {
   ],
 };
 
-/** Two products over the half of the square that is looked at (an upper bound where documents are short). */
+/** Two products over the keys that a token looks at, as if documents were as long as they may be. */
 export function attentionFlops(a: OpAttrs['attention'], [n = 0, h = 0, d = 0]: readonly number[], dv: number): number {
-  const keys = a.window > 0 ? Math.min(a.window, n) : n / 2;
-  return 2 * n * keys * h * (d + dv);
+  return 2 * n * meanKeys(a, n) * h * (d + dv);
 }
 
 /** Inputs of an example: documents of `length` tokens. */

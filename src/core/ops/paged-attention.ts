@@ -12,7 +12,7 @@ import { maxOf } from '../shape.ts';
 // N tokens, H query heads, KV key heads, D head size, S sequences, L positions
 export const pagedAttention: Op<OpAttrs['pagedAttention']> = {
   kind: 'named',
-  attrs: attrs<OpAttrs['pagedAttention']>({ scale: 'number', window: 'number', softcap: 'number' }),
+  attrs: attrs<Omit<OpAttrs['pagedAttention'], 'span'>>({ scale: 'number', window: 'number', softcap: 'number' }),
   infer(_a, x) {
     const out = attentionShape('pagedAttention', x);
     ranked('pagedAttention', x, 3, 2);
