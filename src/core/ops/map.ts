@@ -11,6 +11,9 @@ import {
 import { SCALAR_RULES, scalarFnOf, type ScalarFn } from '../scalar.ts';
 import { sizeOf } from '../shape.ts';
 
+/** Limits of native/cpu/map.cc: tensors that it walks along, functions that it interprets. */
+const MAX_STREAMS = 48, MAX_CODE = 160;
+
 /** Decodes register code: registers hold values, so each write makes a new one. */
 function decodeRegisters(numbers: readonly number[], inputs: number): Expression {
   const [, nCode = 0] = numbers;
@@ -50,6 +53,9 @@ export const map: Op<OpAttrs['map']> = {
   infer(a, x) {
     if (x.length !== a.expression.inputs) refuse('map', x, `its expression takes ${a.expression.inputs} operands`);
     x.forEach((_, i) => required('map', x, i));
+    if (x.length + a.dtypes.length > MAX_STREAMS || a.expression.code.length > MAX_CODE) {
+      refuse('map', x, `it would read and write ${x.length + a.dtypes.length} tensors by ${a.expression.code.length} functions; ${MAX_STREAMS} and ${MAX_CODE} are the most`);
+    }
     const shape = broadcastShape('map', x, a.shape);
     return a.dtypes.map((dtype) => ({ shape, dtype }));
   },

@@ -151,8 +151,8 @@ function fuseCasts(graph: Graph): Graph {
   });
 }
 
-/** Operands of one instruction beyond which its tiles no longer fit the first-level cache. */
-const MAX_OPERANDS = 12;
+/** Operands and functions of one instruction beyond which its tiles no longer fit the first-level cache. */
+const MAX_OPERANDS = 12, MAX_FUNCTIONS = 100;
 
 function fuseMaps(graph: Graph): Graph {
   const uses = countUses(graph);
@@ -175,6 +175,7 @@ function composed(b: GraphBuilder, node: Node<'map'>, inputs: readonly Tensor[],
     const inner: Expression = (t.node.attrs as OpAttrs['map']).expression;
     return e.inline(inner, t.node.inputs.map((source) => operands.indexOf(source!)))[t.index]!;
   });
-  const outs = e.inline(node.attrs.expression, refs);
-  return b.apply('map', { expression: e.finish(outs), dtypes: node.attrs.dtypes, shape: node.outs[0]!.shape }, operands, node.outs.map(({ dtype }) => dtype));
+  const whole = e.finish(e.inline(node.attrs.expression, refs));
+  if (whole.code.length > MAX_FUNCTIONS) return null;
+  return b.apply('map', { expression: whole, dtypes: node.attrs.dtypes, shape: node.outs[0]!.shape }, operands, node.outs.map(({ dtype }) => dtype));
 }
