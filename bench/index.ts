@@ -2,11 +2,13 @@
 
 import type { Bench } from './harness.ts';
 import { attention } from './attention.ts';
+import { decode } from './decode.ts';
 import { gemm } from './gemm.ts';
 import { limits } from './limits.ts';
+import { tokenizer } from './tokenizer.ts';
 import { train } from './train.ts';
 
 export { formatTable, type BenchLine } from './bench-line.ts';
 export type { Bench, BenchContext } from './harness.ts';
 
-export const BENCHES: Readonly<Record<string, Bench>> = { limits, gemm, attention, train };
+export const BENCHES: Readonly<Record<string, Bench>> = { limits, gemm, attention, train, decode, tokenizer };
