@@ -1,7 +1,6 @@
 // Training: steps until they are done, or someone stops them. Layer: train.
 // The same data, recipe and machine give the same bits, however often the run was stopped and gone on with.
 
-import { join } from 'node:path';
 import type { Executor } from '../backends/executor.ts';
 import { ConfigError, InterruptedError, NumericsError } from '../base/errors.ts';
 import { lockFolder } from '../base/lock.ts';
@@ -299,8 +298,10 @@ class Training {
   }
 
   async #sample(): Promise<void> {
-    const { executor, model, sample } = this.#options, { step } = this.#state;
-    const text = await sample!({ step, executor, model });
+    const { executor, model, sample, signal } = this.#options, { step } = this.#state;
+    const text = await sample!({ step, executor, model }).catch((error: unknown) => {
+      throw error instanceof InterruptedError && signal?.aborted === true ? this.#interrupted() : error; // the step is saved, not its samples
+    });
     this.#tell({ kind: 'sample', step, path: this.#folder.writeSample(step, text), text });
   }
 
@@ -330,7 +331,7 @@ class Training {
   #finish(): TrainResult {
     const { step, tokens, seconds } = this.#state;
     this.#folder.writeModel(this.#source(), { step, tokens, run: hashOf(this.#identity), versions: this.#state.versions });
-    return { steps: step, loss: this.#loss, validation: this.#validation, model: join(this.#folder.model), tokens, seconds, memory: this.#memory };
+    return { steps: step, loss: this.#loss, validation: this.#validation, model: this.#folder.model, tokens, seconds, memory: this.#memory };
   }
 
   #write(line: MetricsLine): void {
