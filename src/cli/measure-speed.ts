@@ -49,13 +49,13 @@ export async function measureSpeed({ executor, model, config, seconds = 3, signa
   }
 }
 
-/** Mean seconds of a job that is repeated for a while, twice at least. */
+/** Median seconds of a job that is repeated for a while, three times at least: a moment's disturbance does not count. */
 async function timed(job: () => Promise<void>, seconds: number): Promise<number> {
-  const began = performance.now();
-  let times = 0;
-  do {
+  const times: number[] = [], end = performance.now() + 1000 * seconds;
+  while (times.length < 3 || performance.now() < end) {
+    const began = performance.now();
     await job();
-    times++;
-  } while (times < 2 || performance.now() - began < 1000 * seconds);
-  return (performance.now() - began) / 1000 / times;
+    times.push((performance.now() - began) / 1000);
+  }
+  return times.sort((a, b) => a - b)[times.length >> 1]!;
 }
