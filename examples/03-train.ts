@@ -19,7 +19,7 @@ saveTokenizer(tokenizer, file);
 const shards = join(run, 'train');
 await writeShards(corpus.documents('train'), { dir: shards, vocabSize: tokenizer.vocabSize, endOfText: 0, encode: (text) => tokenizer.encode(text) });
 
-const model = modelOfSection({ preset: 'quickstart', num_hidden_layers: 2, hidden_size: 64, intermediate_size: 128 }, { vocabSize: tokenizer.vocabSize });
+const model = modelOfSection({ preset: 'quickstart', num_hidden_layers: 2, hidden_size: 96, intermediate_size: 128 }, { vocabSize: tokenizer.vocabSize });
 const config = trainSchema.parse({ steps: Number(steps), batchSize: 4, contextLength: 64, schedule: { warmupSteps: 1 } });
 const executor = NativeExecutor.open();
 const result = await train({

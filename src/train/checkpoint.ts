@@ -104,9 +104,14 @@ export function saveCheckpoint(parent: string, source: CheckpointSource, keep: n
     writeDurable(join(training, STATE), `${JSON.stringify(state, null, 2)}\n`);
     writeManifest(draft, MANIFEST, { format: FORMAT, step: state.step });
   });
-  const others = listCheckpoints(parent), kept = others.filter(({ step }) => step <= state.step).slice(0, keep);
-  for (const other of others) if (!kept.includes(other)) removeFolder(other.path);
+  pruneCheckpoints(parent, state.step, keep);
   return path;
+}
+
+/** Removes all but the last `keep` checkpoints up to a step: a run killed between writing and removing left more. */
+export function pruneCheckpoints(parent: string, upTo: number, keep: number): void {
+  const all = listCheckpoints(parent), kept = all.filter(({ step }) => step <= upTo).slice(0, keep);
+  for (const checkpoint of all) if (!kept.includes(checkpoint)) removeFolder(checkpoint.path);
 }
 
 /** Writes a model folder and copies files into it. @throws {StorageError} */

@@ -8,7 +8,7 @@ import type { State } from '../core/index.ts';
 import type { Sampling, TokenShards } from '../data/index.ts';
 import { initialise, type Model } from '../models/index.ts';
 import { availableBytes, compileToFit } from './capacity.ts';
-import { findCheckpoint, loadCheckpoint, saveCheckpoint, type CheckpointSource, type TrainingState } from './checkpoint.ts';
+import { findCheckpoint, loadCheckpoint, pruneCheckpoints, saveCheckpoint, type CheckpointSource, type TrainingState } from './checkpoint.ts';
 import { hashOf } from './checksums.ts';
 import { checkTrainConfig, microBatches, type TrainConfig } from './config.ts';
 import { LossWatch } from './loss-watch.ts';
@@ -330,6 +330,7 @@ class Training {
 
   #finish(): TrainResult {
     const { step, tokens, seconds } = this.#state;
+    pruneCheckpoints(this.#folder.checkpoints, step, this.#config.checkpoint.keep);
     this.#folder.writeModel(this.#source(), { step, tokens, run: hashOf(this.#identity), versions: this.#state.versions });
     return { steps: step, loss: this.#loss, validation: this.#validation, model: this.#folder.model, tokens, seconds, memory: this.#memory };
   }

@@ -16,8 +16,8 @@ function failure(run: () => unknown): Error & { path?: string } {
 describe('modelOfSection()', () => {
   it('takes a preset by name, the vocabulary from the tokenizer', () => {
     const model = modelOfSection('quickstart', { vocabSize: 4096 });
-    expect(model.dims).toEqual({ nLayers: 6, nEmbd: 256, nHeads: 8, nKvHeads: 4, headSize: 32, vocabSize: 4096, maxPositions: 512 });
-    expect(countParameters(model).total).toBe(4096 * 256 + 6 * (2 * 256 * 256 + 2 * 256 * 128 + 3 * 256 * 704 + 2 * 256) + 256);
+    expect(model.dims).toEqual({ nLayers: 5, nEmbd: 192, nHeads: 6, nKvHeads: 3, headSize: 32, vocabSize: 4096, maxPositions: 512 });
+    expect(countParameters(model).total).toBe(4096 * 192 + 5 * (2 * 192 * 192 + 2 * 192 * 96 + 3 * 192 * 512 + 2 * 192) + 192);
   });
 
   it('has the published numbers of parameters', () => {
@@ -44,8 +44,8 @@ describe('modelOfSection()', () => {
     ['neither preset nor type', { hidden_size: 8 }, 'model.model_type', /needs a preset \(.*quickstart.*\) or a model_type \(gpt2, llama\)/],
     ['an unknown type', { model_type: 'lama' }, 'model.model_type', /model_type "lama" is not supported; supported: gpt2, llama/],
     ['another type than the preset', { ...small, model_type: 'gpt2' }, 'model.model_type', /"quickstart" is a "llama" model, not "gpt2"/],
-    ['a width that heads do not divide', { ...small, hidden_size: 100 }, 'model.hidden_size', /hidden_size 100 must be a multiple of num_attention_heads 8/],
-    ['heads that key heads do not divide', { ...small, num_key_value_heads: 3 }, 'model.num_attention_heads', /num_attention_heads 8 must be a multiple of num_key_value_heads 3/],
+    ['a width that heads do not divide', { ...small, hidden_size: 100 }, 'model.hidden_size', /hidden_size 100 must be a multiple of num_attention_heads 6/],
+    ['heads that key heads do not divide', { ...small, num_key_value_heads: 4 }, 'model.num_attention_heads', /num_attention_heads 6 must be a multiple of num_key_value_heads 4/],
     ['an odd head', { ...small, head_dim: 7 }, 'model.head_dim', /the head size 7 must be even/],
     ['an odd width of GPT-2', { preset: 'char-4x128', vocab_size: 65, n_head: 3 }, 'model.n_embd', /n_embd 128 must be a multiple of n_head 3/],
     ['a text for a number', { ...small, hidden_size: '256' }, 'model.hidden_size', /hidden_size is "256": expected number/],
@@ -69,7 +69,7 @@ describe('modelOfSection()', () => {
   });
 
   it('refuses tensors that cannot be addressed', () => {
-    const enormous = { ...small, intermediate_size: 2 ** 31 - 1, hidden_size: 2 ** 31 - 16 };
+    const enormous = { ...small, intermediate_size: 2 ** 31 - 1, hidden_size: 6 * 2 ** 28 };
     expect(failure(() => modelOfSection(enormous)).message).toMatch(/would be .*×.*, more numbers than can be addressed/);
   });
 });
