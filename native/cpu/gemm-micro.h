@@ -22,29 +22,62 @@ constexpr int NR = NV * LANES;   // columns of a tile and of a panel of B
 // splat(*p) without the addition of zero that a plain `F32{} + x` costs in the innermost loop (−0 must stay −0).
 inline F32 broadcast(const float* p) { return *p - F32{}; }
 
-// How the elements of A lie: element (i, k) of the tile is a[i * rowStride + k] or a[i + k * MR].
+// What a lane of the packed operands is. One float:
+struct Floats {
+  static constexpr int WIDTH = 1;  // elements of K in four bytes
+  static F32 element(const char* p) { return broadcast(reinterpret_cast<const float*>(p)); }
+  static F32 multiplyAdd(F32 a, F32 b, F32 sum) { return fma(a, b, sum); }
+};
+
+// Two bf16, consecutive in K, where the processor multiplies them (AVX-512 BF16: vdpbf16ps adds both products to an f32).
+// ATHANOR_EMULATE_BF16 is for tests on other processors.
+#if (defined(__AVX512BF16__) && ATHANOR_LANES == 16) || defined(ATHANOR_EMULATE_BF16)
+constexpr bool HAS_PAIRS = true;
+struct Pairs {
+  static constexpr int WIDTH = 2;
+  static F32 element(const char* p) {
+    uint32_t bits;
+    std::memcpy(&bits, p, sizeof bits);
+    return (F32)(U32{} + bits);
+  }
+  static F32 multiplyAdd(F32 a, F32 b, F32 sum) {
+#if defined(ATHANOR_EMULATE_BF16)
+    const auto low = [](F32 x) { return (F32)((U32)x << 16); };
+    const auto high = [](F32 x) { return (F32)((U32)x & 0xffff0000u); };
+    return sum + high(a) * high(b) + low(a) * low(b);
+#else
+    return (F32)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#endif
+  }
+};
+#else
+constexpr bool HAS_PAIRS = false;
+using Pairs = Floats;
+#endif
+
+// How the lanes of A lie: (i, k) of the tile at a + i * rowBytes + 4 k, or at a + 4 (i + k * MR).
 enum class Layout { rows, kMajor };
 
-// acc[i][v] = Σ_k A(i, k) · B(k, v), k = 0 … kc-1.
-template <int Rows, Layout layout>
-inline __attribute__((always_inline)) void multiply(int64_t kc, const float* a, int64_t rowStride, const float* b,
+// acc[i][v] = Σ_k A(i, k) · B(k, v), k = 0 … steps-1 in lanes of A.
+template <int Rows, Layout layout, class Lane>
+inline __attribute__((always_inline)) void multiply(int64_t steps, const char* a, int64_t rowBytes, const float* b,
                                                     F32 (&acc)[Rows][NV]) {
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; i++)
 #pragma GCC unroll 4
     for (int v = 0; v < NV; v++) acc[i][v] = zero();
 #pragma GCC unroll 4
-  for (int64_t k = 0; k < kc; k++) {
+  for (int64_t k = 0; k < steps; k++) {
     F32 column[NV];
 #pragma GCC unroll 4
     for (int v = 0; v < NV; v++) column[v] = load(b + v * LANES);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; i++) {
-      const F32 x = broadcast(layout == Layout::rows ? a + i * rowStride : a + i);
+      const F32 x = Lane::element(layout == Layout::rows ? a + i * rowBytes : a + 4 * i);
 #pragma GCC unroll 4
-      for (int v = 0; v < NV; v++) acc[i][v] = fma(x, column[v], acc[i][v]);
+      for (int v = 0; v < NV; v++) acc[i][v] = Lane::multiplyAdd(x, column[v], acc[i][v]);
     }
-    a += layout == Layout::rows ? 1 : MR;
+    a += layout == Layout::rows ? 4 : 4 * MR;
     b += NR;
   }
 }

@@ -86,11 +86,12 @@ inline void transpose(F32 (&r)[16]) {
 }
 #endif
 
-// One panel from B as [N, K]: b points at the element (first column of the panel, first k), `columns` of NR exist.
+// One panel from B as [N, K]: b points at the element (first column of the panel, first k), `columns` of NR exist. T is the
+// type of an element, or float for pairs of bf16, whose bits are moved as they are.
 template <class T>
-inline void packPanelTransposed(const T* b, int64_t stride, int columns, int64_t kc, float* out) {
+inline void packPanelTransposed(const char* b, int64_t rowBytes, int columns, int64_t kc, float* out) {
   for (int v = 0; v < NV; v++) {
-    const T* rows = b + v * LANES * stride;
+    const char* rows = b + v * LANES * rowBytes;
     const int present = columns - v * LANES;
     float* o = out + v * LANES;
     int64_t k = 0;
@@ -99,15 +100,20 @@ inline void packPanelTransposed(const T* b, int64_t stride, int columns, int64_t
         F32 r[LANES];
 #pragma GCC unroll 16
         for (int l = 0; l < LANES; l++) {
-          r[l] = load(rows + l * stride + k);
-          __builtin_prefetch(rows + (l + NR) * stride + k);  // the next panel: its rows are too short for the hardware
+          const char* p = rows + l * rowBytes + k * int64_t(sizeof(T));
+          r[l] = load(reinterpret_cast<const T*>(p));
+          __builtin_prefetch(p + NR * rowBytes);  // the next panel: its rows are too short for the hardware
         }
         transpose(r);
 #pragma GCC unroll 16
         for (int l = 0; l < LANES; l++) store(o + (k + l) * NR, r[l]);
       }
     for (; k < kc; k++)
-      for (int l = 0; l < LANES; l++) o[k * NR + l] = l < present ? toFloat(rows[l * stride + k]) : 0.0f;
+      for (int l = 0; l < LANES; l++) {
+        T x{};
+        if (l < present) std::memcpy(&x, rows + l * rowBytes + k * int64_t(sizeof(T)), sizeof x);
+        o[k * NR + l] = toFloat(x);
+      }
   }
 }
 

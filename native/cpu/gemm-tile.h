@@ -77,33 +77,32 @@ inline __attribute__((always_inline)) void finishTile(F32 (&acc)[Rows][NV], cons
     storeTile<Rows>(t, reinterpret_cast<float*>(to), f.to.stride, columns);
 }
 
-
 // Rows × all panels of a block: a is the tile's slice of A, (row, column) the place of its first element in C.
-template <int Rows, Layout layout>
-void runTile(const float* a, int64_t rowStride, int64_t kc, const float* panels, const Finish& f, int64_t row,
+template <int Rows, Layout layout, class Lane>
+void runTile(const char* a, int64_t rowBytes, int64_t steps, const float* panels, const Finish& f, int64_t row,
              int64_t column, int64_t columns) {
   // While this tile is multiplied, memory is asked for the next one's rows, an equal share during each panel.
-  const int64_t share = (kc * NR + columns - 1) / columns;
+  const int64_t share = (steps * NR + columns - 1) / columns * 4;
   for (int64_t j = 0; j < columns; j += NR) {
     if (layout == Layout::rows) {
-      const float* next = a + Rows * rowStride + j / NR * share;
+      const char* next = a + Rows * rowBytes + j / NR * share;
       for (int i = 0; i < Rows; i++)
-        for (int64_t k = 0; k < share; k += 16) __builtin_prefetch(next + i * rowStride + k);
+        for (int64_t k = 0; k < share; k += 64) __builtin_prefetch(next + i * rowBytes + k);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; i++) __builtin_prefetch(f.to.at(row + i, column + j));
     F32 acc[Rows][NV];
-    multiply<Rows, layout>(kc, a, rowStride, panels + j * (kc + 1), acc);
+    multiply<Rows, layout, Lane>(steps, a, rowBytes, panels + j * (steps + 1), acc);
     finishTile<Rows>(acc, f, row, column, j, columns - j >= NR ? NR : int(columns - j));
   }
 }
 
 // The same with the number of rows known at run time only, 1 … Rows.
-template <Layout layout, int Rows = MR, class... Args> void runTileOf(int rows, Args... args) {
+template <Layout layout, class Lane, int Rows = MR, class... Args> void runTileOf(int rows, Args... args) {
   if (rows == Rows)
-    runTile<Rows, layout>(args...);
+    runTile<Rows, layout, Lane>(args...);
   else if constexpr (Rows > 1)
-    runTileOf<layout, Rows - 1>(rows, args...);
+    runTileOf<layout, Lane, Rows - 1>(rows, args...);
 }
 
 }  // namespace athanor::ATHANOR_ISA::gemm

@@ -10,7 +10,8 @@
 // blocks depend on K alone, so the result is the same for any number of threads, any split and any number of rows.
 #pragma once
 
-#include "gemm-pack.h"
+#include "gemm-few.h"
+#include "gemm-pairs.h"
 #include "gemm-tile.h"
 
 namespace athanor::ATHANOR_ISA::gemm {
@@ -28,10 +29,15 @@ struct Product {
   Operand a, b, addend, bias, c;  // bias is one row; c.data is written; addend may be c itself
 };
 
-// The k blocks are equal but for rounding, at most KC long.
-inline int64_t blockOfK(int64_t k) {
-  const int64_t blocks = (k + KC - 1) / KC;
-  return blocks <= 1 ? k : ((k + blocks - 1) / blocks + LANES - 1) / LANES * LANES;
+// Two bf16 operands are multiplied as pairs where the processor can; all other combinations as f32.
+inline bool multipliesPairs(const Product& p) {
+  return HAS_PAIRS && p.a.dtype == DType::bf16 && p.b.dtype == DType::bf16;
+}
+
+// The k blocks are equal but for rounding, at most KC lanes long.
+inline int64_t blockOfK(int64_t k, int width) {
+  const int64_t longest = KC * width, blocks = (k + longest - 1) / longest, unit = LANES * width;
+  return blocks <= 1 ? k : ((k + blocks - 1) / blocks + unit - 1) / unit * unit;
 }
 
 // Scratch memory of one thread.
@@ -59,58 +65,91 @@ inline Scratch scratchOf(std::byte* workspace, bool sums, int thread) {
 }
 
 // Packs B's block [k0, k0 + kc) × [n0, n0 + columns).
-template <class T>
+template <class Lane>
 void packBlock(const Operand& b, int64_t k0, int64_t kc, int64_t n0, int64_t columns, float* panels) {
-  if (!b.transposed) return packPanels(reinterpret_cast<const T*>(b.at(k0, n0)), b.stride, columns, kc, panels);
-  for (int64_t j = 0; j < columns; j += NR)
-    packPanelTransposed(reinterpret_cast<const T*>(b.at(n0 + j, k0)), b.stride, columns - j >= NR ? NR : int(columns - j),
-                        kc, panels + j * (kc + 1));
+  const bool isBf16 = b.dtype == DType::bf16, pairs = Lane::WIDTH == 2;
+  const int64_t apart = (kc + Lane::WIDTH - 1) / Lane::WIDTH + 1, rowBytes = b.stride * (isBf16 ? 2 : 4);
+  if (!b.transposed) {
+    if (pairs) return packPairs(reinterpret_cast<const bf16*>(b.at(k0, n0)), b.stride, columns, kc, panels);
+    if (isBf16) return packPanels(reinterpret_cast<const bf16*>(b.at(k0, n0)), b.stride, columns, kc, panels);
+    return packPanels(reinterpret_cast<const float*>(b.at(k0, n0)), b.stride, columns, kc, panels);
+  }
+  for (int64_t j = 0; j < columns; j += NR) {
+    const auto pack = pairs ? packPairsTransposed : isBf16 ? packPanelTransposed<bf16> : packPanelTransposed<float>;
+    pack(b.at(n0 + j, k0), rowBytes, columns - j >= NR ? NR : int(columns - j), kc, panels + j * apart);
+  }
 }
 
-// The rows of p.a from row on, as one tile of f32.
-inline void convertRows(const Product& p, int64_t row, int rows, int64_t k0, int64_t kc, float* tile) {
+// A group of tiles of transposed A.
+template <class Lane>
+void copyGroup(const Operand& a, int64_t k0, int64_t kc, const int64_t* rows, int count, int64_t m, float* tiles) {
+  if (Lane::WIDTH == 2)
+    copyPairsTransposed(reinterpret_cast<const bf16*>(a.at(k0, 0)), a.stride, kc, rows, count, m, tiles);
+  else if (a.dtype == DType::bf16)
+    copyTransposed(reinterpret_cast<const bf16*>(a.at(k0, 0)), a.stride, kc, rows, count, m, tiles);
+  else
+    copyTransposed(reinterpret_cast<const float*>(a.at(k0, 0)), a.stride, kc, rows, count, m, tiles);
+}
+
+// Rows of bf16 as lanes, KC apart: converted, or (pairs) copied and filled up to a whole lane.
+template <class Lane> void copyRows(const Operand& a, int64_t row, int rows, int64_t k0, int64_t kc, float* tile) {
   for (int i = 0; i < rows; i++) {
-    const bf16* from = reinterpret_cast<const bf16*>(p.a.at(row + i, k0));
+    const bf16* from = reinterpret_cast<const bf16*>(a.at(row + i, k0));
+    float* to = tile + i * KC;
+    if (Lane::WIDTH == 2) {
+      std::memcpy(to, from, size_t(kc) * 2);
+      if (kc % 2 != 0) storePair(to + kc / 2, from[kc - 1], 0);
+      continue;
+    }
     int64_t k = 0;
-    for (; k + LANES <= kc; k += LANES) store(tile + i * KC + k, load(from + k));
-    for (; k < kc; k++) tile[i * KC + k] = fromBf16(from[k]);
+    for (; k + LANES <= kc; k += LANES) store(to + k, load(from + k));
+    for (; k < kc; k++) to[k] = fromBf16(from[k]);
   }
 }
 
 // All rows [m0, m1) against the packed block. Tile heights differ by one at most: 128 rows are 18 tiles of 6 and 4 of 5,
 // never a last tile of 2 that would wait for its own latency.
-inline void runRows(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t k0, int64_t kc, int64_t n0,
-                    int64_t columns, const Finish& f) {
-  const int64_t tiles = (m1 - m0 + MR - 1) / MR;
+template <class Lane>
+void runRows(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t k0, int64_t kc, int64_t n0,
+             int64_t columns, const Finish& f) {
+  const int64_t tiles = (m1 - m0 + MR - 1) / MR, steps = (kc + Lane::WIDTH - 1) / Lane::WIDTH;
+  const bool copied = p.a.dtype == DType::bf16 && (Lane::WIDTH == 1 || kc % 2 != 0);
+  const int64_t rowBytes = copied ? KC * 4 : p.a.stride * (p.a.dtype == DType::bf16 ? 2 : 4);
   for (int64_t t = 0; t < tiles; t += GROUP) {
     const int count = tiles - t < GROUP ? int(tiles - t) : GROUP;
     int64_t rows[GROUP + 1];
     for (int i = 0; i <= count; i++) rows[i] = m0 + (m1 - m0) * (t + i) / tiles;
-    if (p.a.transposed) {
-      if (p.a.dtype == DType::bf16)
-        copyTransposed(reinterpret_cast<const bf16*>(p.a.at(k0, 0)), p.a.stride, kc, rows, count, p.m, s.tiles);
-      else
-        copyTransposed(reinterpret_cast<const float*>(p.a.at(k0, 0)), p.a.stride, kc, rows, count, p.m, s.tiles);
-    }
+    if (p.a.transposed) copyGroup<Lane>(p.a, k0, kc, rows, count, p.m, s.tiles);
     for (int i = 0; i < count; i++) {
       const int height = int(rows[i + 1] - rows[i]);
       if (p.a.transposed) {
-        runTileOf<Layout::kMajor>(height, s.tiles + i * TILE_STRIDE, int64_t(0), kc, s.panels, f, rows[i], n0, columns);
-      } else if (p.a.dtype == DType::bf16) {
-        convertRows(p, rows[i], height, k0, kc, s.tiles);
-        runTileOf<Layout::rows>(height, s.tiles, KC, kc, s.panels, f, rows[i], n0, columns);
-      } else {
-        runTileOf<Layout::rows>(height, reinterpret_cast<const float*>(p.a.at(rows[i], k0)), p.a.stride, kc, s.panels, f,
-                                rows[i], n0, columns);
+        const char* tile = reinterpret_cast<const char*>(s.tiles + i * TILE_STRIDE);
+        runTileOf<Layout::kMajor, Lane>(height, tile, int64_t(0), steps, s.panels, f, rows[i], n0, columns);
+        continue;
       }
+      if (copied) copyRows<Lane>(p.a, rows[i], height, k0, kc, s.tiles);
+      const char* tile = copied ? reinterpret_cast<const char*>(s.tiles) : p.a.at(rows[i], k0);
+      runTileOf<Layout::rows, Lane>(height, tile, rowBytes, steps, s.panels, f, rows[i], n0, columns);
     }
   }
 }
 
+// All rows against one whole panel of transposed B that is not packed.
+template <class Lane>
+void runFew(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t k0, int64_t kc, int64_t n, const Finish& f) {
+  const bool copied = p.a.dtype == DType::bf16 && Lane::WIDTH == 1, wide = p.b.dtype == DType::f32;
+  if (copied) copyRows<Lane>(p.a, m0, int(m1 - m0), k0, kc, s.tiles);
+  const char* x = copied ? reinterpret_cast<const char*>(s.tiles) : p.a.at(m0, k0);
+  const int64_t xBytes = copied ? KC * 4 : p.a.stride * (p.a.dtype == DType::bf16 ? 2 : 4);
+  const auto run = wide || Lane::WIDTH == 2 ? runDirect<Lane, float> : runDirect<Lane, bf16>;
+  run(int(m1 - m0), kc / Lane::WIDTH, x, xBytes, p.b.at(n, k0), p.b.stride * (wide ? 4 : 2), f, m0, n);
+}
+
 // Rows [m0, m1) × columns [n0, n1) of C.
-inline void runTask(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+template <class Lane>
+void runTask(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
   const int64_t step = p.m <= FEW_ROWS ? NR : NC;
-  const int64_t block = blockOfK(p.k);
+  const int64_t block = blockOfK(p.k, Lane::WIDTH);
   const bool sums = needsSums(p);
   for (int64_t n = n0; n < n1; n += step) {
     const int64_t columns = n1 - n < step ? n1 - n : step;
@@ -120,15 +159,16 @@ inline void runTask(const Product& p, const Scratch& s, int64_t m0, int64_t m1, 
                                                 : *reinterpret_cast<const float*>(p.bias.at(0, n + j));
     for (int64_t k0 = 0; k0 == 0 || k0 < p.k; k0 += block) {
       const int64_t kc = p.k - k0 < block ? p.k - k0 : block;
-      if (p.b.dtype == DType::bf16)
-        packBlock<bf16>(p.b, k0, kc, n, columns, s.panels);
-      else
-        packBlock<float>(p.b, k0, kc, n, columns, s.panels);
       // The running sums stand where (m, n) would be if the scratch were all of C.
       const Operand running = sums ? Operand{s.sums - m0 * NC - n, NC, DType::f32, false} : p.c;
       const bool first = k0 == 0, last = k0 + kc >= p.k;
-      runRows(p, s, m0, m1, k0, kc, n, columns,
-              {first ? p.addend : running, last ? p.c : running, first && p.bias.data ? s.bias : nullptr});
+      const Finish finish{first ? p.addend : running, last ? p.c : running, first && p.bias.data ? s.bias : nullptr};
+      if (p.m <= DIRECT_ROWS && p.b.transposed && !p.a.transposed && columns == NR && kc % Lane::WIDTH == 0) {
+        runFew<Lane>(p, s, m0, m1, k0, kc, n, finish);
+      } else {
+        packBlock<Lane>(p.b, k0, kc, n, columns, s.panels);
+        runRows<Lane>(p, s, m0, m1, k0, kc, n, columns, finish);
+      }
       if (p.k == 0) break;
     }
   }
@@ -177,7 +217,11 @@ template <class F> inline void runBatch(int64_t count, const F& product, Pool& p
     const int64_t m0 = task / across % down * split.rows, n0 = task % across * split.columns;
     const int64_t m1 = m0 + split.rows < p.m ? m0 + split.rows : p.m;
     const int64_t n1 = n0 + split.columns < p.n ? n0 + split.columns : p.n;
-    runTask(p, scratchOf(workspace, sums, thread), m0, m1, n0, n1);
+    const Scratch s = scratchOf(workspace, sums, thread);
+    if (multipliesPairs(p))
+      runTask<Pairs>(p, s, m0, m1, n0, n1);
+    else
+      runTask<Floats>(p, s, m0, m1, n0, n1);
   });
 }
 
