@@ -15,6 +15,9 @@ constexpr int64_t PREFETCH_ROWS = 12;
 // by 96 … 256 it was the best for weight gradients (85% against 70 to 80) and within 2 points of the best elsewhere.
 constexpr int64_t KC = 256;
 constexpr int64_t TILE_STRIDE = KC * MR + 16;
+// A tile's height in whole vectors, as it is copied.
+constexpr int TILE_WIDTH = (MR + LANES - 1) / LANES * LANES;
+static_assert(TILE_WIDTH - MR <= 16);
 
 // {a, b}[I...], indices from LANES on taken from b.
 template <int... I> inline F32 shuffle(F32 a, F32 b) {
@@ -135,26 +138,20 @@ template <class T> inline void packPanels(const T* b, int64_t stride, int64_t co
 
 // Tiles of A stored as [K, M]: tile t's rows start at rows[t] and lie as [k][MR] from out + t * TILE_STRIDE. Several at
 // once, since a visit to a row of A costs more than the copy. Whole vectors are copied where `readable` elements of a
-// row of A allow: what is too much is overwritten by the next k, and the last k is exact.
+// row of A allow: what is too much is overwritten by the next k, and after the last lies in the space between tiles.
 template <class T>
 void copyTransposed(const T* a, int64_t stride, int64_t kc, const int64_t* rows, int tiles, int64_t readable, float* out) {
-  constexpr int VECTORS = (MR + LANES - 1) / LANES;
-  constexpr int WIDTH = VECTORS * LANES;
   int whole = tiles;
-  while (whole > 0 && rows[whole - 1] + WIDTH > readable) whole--;
-  const int64_t early = kc - WIDTH / MR;
+  while (whole > 0 && rows[whole - 1] + TILE_WIDTH > readable) whole--;
   for (int64_t k = 0; k < kc; k++) {
     const T* from = a + k * stride;
-    int t = 0;
-    if (k < early) {
-      for (int64_t i = rows[0]; i < rows[tiles]; i += 64 / int64_t(sizeof(T)))
-        __builtin_prefetch(from + PREFETCH_ROWS * stride + i);
-      for (; t < whole; t++)
+    for (int64_t i = rows[0]; i < rows[tiles]; i += 64 / int64_t(sizeof(T)))
+      __builtin_prefetch(from + PREFETCH_ROWS * stride + i);
+    for (int t = 0; t < whole; t++)
 #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++)
-          store(out + t * TILE_STRIDE + k * MR + v * LANES, load(from + rows[t] + v * LANES));
-    }
-    for (; t < tiles; t++)
+      for (int v = 0; v < TILE_WIDTH; v += LANES)
+        store(out + t * TILE_STRIDE + k * MR + v, load(from + rows[t] + v));
+    for (int t = whole; t < tiles; t++)
       for (int64_t i = rows[t]; i < rows[t + 1]; i++) out[t * TILE_STRIDE + k * MR + i - rows[t]] = toFloat(from[i]);
   }
 }

@@ -50,15 +50,14 @@ inline void packPairs(const bf16* b, int64_t stride, int64_t columns, int64_t kc
 // Tiles of A stored as [K, M]; as copyTransposed.
 inline void copyPairsTransposed(const bf16* a, int64_t stride, int64_t kc, const int64_t* rows, int tiles, int64_t readable,
                                 float* out) {
-  constexpr int WIDTH = (MR + LANES - 1) / LANES * LANES;
-  const int64_t steps = (kc + 1) / 2, early = steps - WIDTH / MR;
+  const int64_t steps = (kc + 1) / 2;
   for (int64_t s = 0; s < steps; s++) {
     const bf16 *low = a + 2 * s * stride, *high = low + stride;
     const bool both = 2 * s + 1 < kc;
     for (int t = 0; t < tiles; t++) {
       float* o = out + t * TILE_STRIDE + s * MR;
-      if (both && s < early && rows[t] + WIDTH <= readable)
-        for (int v = 0; v < WIDTH; v += LANES) store(o + v, interleave(low + rows[t] + v, high + rows[t] + v));
+      if (both && rows[t] + TILE_WIDTH <= readable)
+        for (int v = 0; v < TILE_WIDTH; v += LANES) store(o + v, interleave(low + rows[t] + v, high + rows[t] + v));
       else
         for (int64_t i = rows[t]; i < rows[t + 1]; i++) storePair(o + i - rows[t], low[i], both ? high[i] : bf16(0));
     }

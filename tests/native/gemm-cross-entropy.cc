@@ -134,7 +134,8 @@ int main() {
   for (int64_t n : {0, 1, 2, 15, 17, 64, 255, 257, 530})
     for (int64_t v : {1, 3, 65, 255, 256, 257, 1000})
       check({n, v, 1 + int64_t(random_() % 60), cases % 4 == 3, cases % 3 == 1, cases % 2 == 0}), cases++;
-  check({600, 9000, 33, false, false, true}), check({300, 2300, 520, true, true, false}), cases += 2;
+  // Several chunks of tokens, with and without something to add to; and several blocks of K.
+  check({600, 9000, 33, false, false, true}), check({530, 9001, 17, true, true, false}), check({300, 2300, 520, true, true, false}), cases += 3;
   checkMasked();
   std::printf("%d cases, %d failures\n", cases, failures);
   return failures == 0 ? 0 : 1;
