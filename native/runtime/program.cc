@@ -238,7 +238,7 @@ class Parser {
     return true;
   }
 
-  bool withinMemory(const Operand& operand, const std::string& where) {
+  bool withinMemory(Operand& operand, const std::string& where) {
     uint64_t bytes = 0;
     if (operand.space == Space::none) return true;
     if (operand.space == Space::arena) {
@@ -253,7 +253,11 @@ class Parser {
     if (operand.byteOffset % elementBytes(operand.view.dtype) != 0)
       return fail(where + text(" is not aligned to its elements (byte %llu)", (unsigned long long)operand.byteOffset));
     const uint64_t extent = extentBytes(operand.view);
-    if (extent > 0 && (operand.byteOffset > bytes || extent > bytes - operand.byteOffset))
+    if (extent == 0) {  // nothing is there to be touched: a part of an empty tensor may be said to lie anywhere
+      operand.byteOffset = 0;
+      return true;
+    }
+    if (operand.byteOffset > bytes || extent > bytes - operand.byteOffset)
       return fail(where + text(" needs %llu bytes from byte %llu on, its memory has %llu", (unsigned long long)extent,
                                (unsigned long long)operand.byteOffset, (unsigned long long)bytes));
     return true;
