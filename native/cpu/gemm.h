@@ -51,7 +51,7 @@ struct Scratch {
 constexpr int64_t PANEL_FLOATS = (KC + 1) * NC, TILE_FLOATS = GROUP * (KC * 12 + 16);
 constexpr int64_t SCRATCH_FLOATS = PANEL_FLOATS + TILE_FLOATS + NC;
 static_assert(GROUP * TILE_STRIDE <= TILE_FLOATS && KC * MR <= TILE_FLOATS && SCRATCH_FLOATS % 16 == 0);
-static_assert(4 * SCRATCH_FLOATS <= 460288 && SUM_ROWS * NC <= 512 * 128, "more than gemm-workspace.ts asks for");
+static_assert(4 * SCRATCH_FLOATS <= 363008 && SUM_ROWS * NC <= 512 * 128, "more than gemm-workspace.ts asks for");
 
 inline bool needsSums(const Product& p) { return p.c.dtype == DType::bf16 && p.k > KC; }
 
