@@ -6,7 +6,7 @@ import type { Arguments } from './arguments.ts';
 /** One option, without its dashes. */
 export interface OptionSpec {
   readonly kind: 'flag' | 'text' | 'number';
-  /** Placeholder in the help, such as TEXT. */
+  /** What stands for the value in the help, such as TEXT. */
   readonly value?: string;
   readonly about: string;
   /** May stand more than once. */

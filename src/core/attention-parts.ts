@@ -5,9 +5,12 @@
 import { agree, ranked, refuse, shaped } from './check.ts';
 import { expression } from './expression.ts';
 import type { AttentionAttrs } from './op-attrs.ts';
-import type { Builder } from './op.ts';
+import { attrs, type Builder } from './op.ts';
 import { maxOf, type Dim, type Meta } from './shape.ts';
 import type { Tensor } from './tensor.ts';
+
+/** Order of the immediates of all attention operators; `span` is the plan's alone. */
+export const ATTENTION_ATTRS = attrs<Omit<AttentionAttrs, 'span'>>({ scale: 'number', window: 'number', softcap: 'number' });
 
 /** [N, H, D] → [KV, G·N, D]: the queries of a key head under each other. */
 export function headsFirst(b: Builder, x: Tensor, nKvHeads: Dim): Tensor {

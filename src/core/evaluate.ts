@@ -1,7 +1,7 @@
 // The oracle: evaluates operators and graphs in float64, straight from their definitions. Layer: core.
 
 import { ConfigError } from '../base/errors.ts';
-import { isFloating, type DType } from './dtype.ts';
+import type { DType } from './dtype.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import type { NDArray } from './ndarray.ts';
 import type { OpAttrs, OpName } from './op-attrs.ts';
@@ -51,9 +51,4 @@ export function evaluateGraph(
     outputs: Object.fromEntries(Object.entries(graph.outputs).map(([name, t]) => [name, valueOf(t)])),
     writes: Object.fromEntries(graph.writes.map(([state, t]) => [state.id, valueOf(t)])),
   };
-}
-
-/** Whether a tensor takes part in differentiation. */
-export function isDifferentiable(meta: Meta): boolean {
-  return isFloating(meta.dtype);
 }

@@ -5,7 +5,7 @@ import type { Expression } from './expression.ts';
 import type { OpAttrs, OpName } from './op-attrs.ts';
 import type { NDArray } from './ndarray.ts';
 import type { ScalarFn } from './scalar.ts';
-import type { Dim, Meta, Shape } from './shape.ts';
+import type { Meta, Shape } from './shape.ts';
 import type { State } from './state.ts';
 import type { Tensor } from './tensor.ts';
 import type { Target } from './target.ts';
@@ -132,5 +132,3 @@ export function attrs<A extends object>(fields: { readonly [K in keyof A]: 'numb
 
 /** Codec of an operator without attributes. */
 export const NO_ATTRS: AttrCodec<Record<never, never>> = { encode: () => [], decode: () => ({}) };
-
-export type { Dim };

@@ -15,7 +15,7 @@ import { FormatError } from '../base/errors.ts';
 import { DTYPES, type DType } from './dtype.ts';
 import { OP_NAMES, opTableHash } from './op-table.ts';
 import type { OpName } from './op-attrs.ts';
-import type { Bound, Dim, Meta } from './shape.ts';
+import type { Bound, Meta } from './shape.ts';
 import type { State } from './state.ts';
 import type { Target } from './target.ts';
 import type { Plan } from './plan.ts';
@@ -264,5 +264,3 @@ export function decodeProgram(bytes: Uint8Array): DecodedProgram {
 export function resolveDims(operand: Operand, dims: readonly number[]): number[] {
   return operand.dims.map((dim) => (dim >= 0 ? dim : dims[-1 - dim]!));
 }
-
-export type { Dim };

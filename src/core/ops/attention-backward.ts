@@ -1,17 +1,17 @@
 // attentionBackward: with P = exp(S − lse) and Δ = rowsum(dout·out): dv = Pᵀ·dout, dS = P·(dout·vᵀ − Δ),
 // dq = dS·k·scale, dk = dSᵀ·q·scale (Dao 2023, arXiv 2307.08691, algorithm 2). P is computed again from lse.
-import { attentionShape, checkStarts, headsFirst, keysFirst, maskedScores, meanKeys, tokensFirst } from '../attention-parts.ts';
+import { ATTENTION_ATTRS, attentionShape, checkStarts, headsFirst, keysFirst, maskedScores, meanKeys, tokensFirst } from '../attention-parts.ts';
 import { attentionBackwardWorkspace } from '../attention-workspace.ts';
 import { expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
-import { attrs, type Op, type SampleInput } from '../op.ts';
+import type { Op, SampleInput } from '../op.ts';
 import { shaped } from '../check.ts';
 import { maxOf } from '../shape.ts';
 
 // N tokens, H query heads, KV key heads, D head size
 export const attentionBackward: Op<OpAttrs['attentionBackward']> = {
   kind: 'named',
-  attrs: attrs<Omit<OpAttrs['attentionBackward'], 'span'>>({ scale: 'number', window: 'number', softcap: 'number' }),
+  attrs: ATTENTION_ATTRS,
   infer(_a, x) {
     const out = attentionShape('attentionBackward', x);
     checkStarts('attentionBackward', x, 3);

@@ -2,15 +2,12 @@
 // one row do not see each other; `window` and `softcap` as in Mistral and Gemma 2. Kernels work in tiles with a running
 // softmax (Dao et al. 2022, arXiv 2205.14135; Dao 2023, arXiv 2307.08691) and never hold the N×N matrix.
 // The second output, the log-sum-exp of a row's scores, is what the gradient needs.
-import { attentionShape, checkStarts, keysFirst, maskedScores, meanKeys, tokensFirst } from '../attention-parts.ts';
+import { ATTENTION_ATTRS, attentionShape, checkStarts, keysFirst, maskedScores, meanKeys, tokensFirst } from '../attention-parts.ts';
 import { attentionWorkspace } from '../attention-workspace.ts';
 import { expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
-import { attrs, type Op, type SampleInput } from '../op.ts';
+import type { Op, SampleInput } from '../op.ts';
 import { maxOf } from '../shape.ts';
-
-/** Order of the immediates of all attention operators. */
-export const ATTENTION_ATTRS = attrs<Omit<OpAttrs['attention'], 'span'>>({ scale: 'number', window: 'number', softcap: 'number' });
 
 // N tokens, H query heads, KV key heads, D head size
 export const attention: Op<OpAttrs['attention']> = {

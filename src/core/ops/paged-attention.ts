@@ -1,18 +1,18 @@
 // pagedAttention: each token looks at the positions 0 … positions[n] of its own sequence, whose keys and values lie in
 // the rows of a cache that slotTable names (Kwon et al. 2023, arXiv 2309.06180; a block of one row here, so that the
 // size of a block is the engine's affair). A token's result does not depend on what else is in the batch.
-import { attentionShape, checkStarts } from '../attention-parts.ts';
+import { ATTENTION_ATTRS, attentionShape, checkStarts } from '../attention-parts.ts';
 import { pagedAttentionWorkspace } from '../attention-workspace.ts';
 import { expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
-import { attrs, type Op, type SampleInput } from '../op.ts';
+import type { Op, SampleInput } from '../op.ts';
 import { ranked } from '../check.ts';
 import { maxOf } from '../shape.ts';
 
 // N tokens, H query heads, KV key heads, D head size, S sequences, L positions
 export const pagedAttention: Op<OpAttrs['pagedAttention']> = {
   kind: 'named',
-  attrs: attrs<Omit<OpAttrs['pagedAttention'], 'span'>>({ scale: 'number', window: 'number', softcap: 'number' }),
+  attrs: ATTENTION_ATTRS,
   infer(_a, x) {
     const out = attentionShape('pagedAttention', x);
     ranked('pagedAttention', x, 3, 2);

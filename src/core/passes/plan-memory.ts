@@ -131,7 +131,7 @@ class Planner {
   #place(node: Node, at: number): void {
     const rules = opOf(node.op);
     if (node.op === 'input') return this.#placeInput(node as Node<'input'>);
-    if (node.op === 'state') return this.#placeState((node.attrs as OpAttrs['state']).state, node.outs[0]!, at);
+    if (node.op === 'state') return this.#placeState((node.attrs as OpAttrs['state']).state, node.outs[0]!);
     if (rules.kind === 'view') {
       const from = this.#places.get(node.inputs[0]!)!;
       node.outs.forEach((t, i) => {
@@ -163,7 +163,7 @@ class Planner {
     return known.buffer;
   }
 
-  #placeState(state: State, t: Tensor, _at: number): void {
+  #placeState(state: State, t: Tensor): void {
     this.#places.set(t, { buffer: this.#bufferOf(state), offset: 0, stride0: rowSize(t.shape) });
   }
 
