@@ -60,10 +60,7 @@ struct Writer {
   }
 };
 
-inline int64_t elementBytes(DType dtype) {
-  if (dtype == DType::f32 || dtype == DType::i32) return 4;
-  return dtype == DType::u8 ? 1 : 2;
-}
+inline int64_t elementBytes(DType dtype) { return blockSize(dtype).bytes; }  // not for block formats
 inline std::byte* elementAt(const View& view, int64_t offset) {
   return static_cast<std::byte*>(view.data) + offset * elementBytes(view.dtype);
 }

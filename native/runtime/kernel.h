@@ -10,7 +10,25 @@
 namespace athanor {
 
 // Codes of src/core/dtype.ts, in its order.
-enum class DType : uint8_t { f32 = 0, bf16 = 1, f16 = 2, i32 = 3, u8 = 4 };
+enum class DType : uint8_t { f32 = 0, bf16 = 1, f16 = 2, i32 = 3, u8 = 4, q8_0 = 5, q4_0 = 6, q4_k = 7, q6_k = 8 };
+
+// A block format has `values` values in `bytes` bytes; other types have blocks of one.
+struct BlockSize {
+  int64_t values, bytes;
+};
+constexpr BlockSize blockSize(DType dtype) {
+  switch (dtype) {
+    case DType::f32: case DType::i32: return {1, 4};
+    case DType::bf16: case DType::f16: return {1, 2};
+    case DType::u8: return {1, 1};
+    case DType::q8_0: return {32, 34};
+    case DType::q4_0: return {32, 18};
+    case DType::q4_k: return {256, 144};
+    case DType::q6_k: return {256, 210};
+  }
+  return {1, 1};
+}
+constexpr bool isBlockFormat(DType dtype) { return blockSize(dtype).values > 1; }
 
 constexpr int MAX_RANK = 6;
 

@@ -146,6 +146,7 @@ class Parser {
       const std::string where = text("output %u", i);
       if (!operandFields(operand, where) || !withinMemory(operand, where)) return false;
       if (operand.space == Space::none) return fail(where + " lies nowhere");
+      if (isBlockFormat(operand.view.dtype)) return fail(where + " is in a block format");
       program_.outputs.push_back(operand);
     }
     return true;
@@ -209,7 +210,7 @@ class Parser {
     operand.view.stride0 = reader_.take<int64_t>();
     if (!reader_.ok()) return truncated("operands");
     if (space > uint8_t(Space::state)) return fail(where + text(" lies in the unknown space %u", space));
-    if (dtype > uint8_t(DType::u8)) return fail(where + text(" has the unknown dtype %u", dtype));
+    if (dtype > uint8_t(DType::q6_k)) return fail(where + text(" has the unknown dtype %u", dtype));
     if (rank > MAX_RANK) return fail(where + text(" has rank %u, at most %d is possible", rank, MAX_RANK));
     if (operand.view.stride0 < 0 || operand.view.stride0 > LARGEST)
       return fail(where + text(" has the impossible row stride %lld", (long long)operand.view.stride0));
@@ -235,7 +236,17 @@ class Parser {
     }
     const __int128 rows = operand.view.rows();
     if (rows * operand.view.stride0 > LARGEST) return fail(where + " reaches beyond any address space");
+    if (isBlockFormat(operand.view.dtype)) return wholeBlocks(operand, where);
     return true;
+  }
+
+  // Weights in a block format are whole states: kernels rely on rows of whole blocks, one after the other.
+  bool wholeBlocks(const Operand& operand, const std::string& where) {
+    const View& view = operand.view;
+    if (operand.space == Space::state && operand.byteOffset == 0 && view.rank == 2 && operand.dims[0] >= 0 &&
+        operand.dims[1] >= 0 && view.shape[1] % blockSize(view.dtype).values == 0 && view.stride0 == view.shape[1])
+      return true;
+    return fail(where + " is in a block format, and is no state of whole blocks");
   }
 
   bool withinMemory(Operand& operand, const std::string& where) {
@@ -272,19 +283,12 @@ class Parser {
 
 }  // namespace
 
-size_t elementBytes(DType dtype) {
-  switch (dtype) {
-    case DType::f32: case DType::i32: return 4;
-    case DType::bf16: case DType::f16: return 2;
-    case DType::u8: return 1;
-  }
-  return 1;
-}
+size_t elementBytes(DType dtype) { return size_t(blockSize(dtype).bytes); }
 
 uint64_t extentBytes(const View& view) {
   const int64_t rows = view.rows(), cols = view.cols();
   if (rows == 0 || cols == 0) return 0;
-  return uint64_t((rows - 1) * view.stride0 + cols) * elementBytes(view.dtype);
+  return uint64_t(((rows - 1) * view.stride0 + cols) / blockSize(view.dtype).values) * elementBytes(view.dtype);
 }
 
 void resolveShape(const Operand& operand, const int64_t* dims, View& view) {

@@ -53,6 +53,7 @@ struct OpTable {
 // Decodes and checks. On failure returns false, and error says what is wrong with which instruction and operand.
 bool parseProgram(const uint8_t* bytes, size_t size, const OpTable& ops, Program& program, std::string& error);
 
+// Of an element; of a block where the type is a block format.
 size_t elementBytes(DType dtype);
 
 // Bytes from the operand's first element to its last, for dimensions as in `view`; 0 when it has no elements.

@@ -1,7 +1,8 @@
 // The builder of graphs: applies operators, checks their shapes, keeps scopes. Layer: core.
 
 import { ShapeError } from '../base/errors.ts';
-import { isFloating, type DType } from './dtype.ts';
+import { refuse } from './check.ts';
+import { isBlockFormat, isFloating, type DType } from './dtype.ts';
 import { IDENTITY, callOf, ExpressionBuilder, type Expression } from './expression.ts';
 import type { OpAttrs, OpName } from './op-attrs.ts';
 import { opOf } from './op-table.ts';
@@ -39,9 +40,11 @@ export class GraphBuilder implements Builder {
   }
 
   apply<K extends OpName>(op: K, attrs: OpAttrs[K], inputs: Inputs, dtypes: readonly (DType | undefined)[] = []): Tensor[] {
-    const outs: Tensor[] = [];
+    const outs: Tensor[] = [], { blocks = [], infer } = opOf(op);
+    const inBlocks = inputs.findIndex((t, i) => t !== null && isBlockFormat(t.dtype) && !blocks.includes(i));
+    if (inBlocks >= 0) refuse(op, inputs, `operand ${inBlocks} must not be in a block format: dequantise it first`);
     const node: Node<K> = { id: this.#nextId++, op, attrs, inputs, outs, scope: this.#scope };
-    opOf(op).infer(attrs, inputs).forEach(({ shape, dtype }, index) => {
+    infer(attrs, inputs).forEach(({ shape, dtype }, index) => {
       outs.push({ node: node as unknown as Node, index, shape, dtype: isFloating(dtype) ? (dtypes[index] ?? dtype) : dtype });
     });
     return outs;
@@ -117,6 +120,9 @@ export class GraphBuilder implements Builder {
 
   /** The graph of these outputs and writes. */
   finish(outputs: Record<string, Tensor>, writes: readonly (readonly [State, Tensor])[] = []): Graph {
+    for (const [name, t] of [...Object.entries(this.#inputs), ...Object.entries(outputs)]) {
+      if (isBlockFormat(t.dtype)) refuse(t.node.op, [t], `"${name}" cannot go in or out in a block format: dequantise it first`);
+    }
     return { inputs: { ...this.#inputs }, outputs, writes };
   }
 }

@@ -1,10 +1,12 @@
 // The graph compiler: describe a computation once; differentiate, optimise, plan and encode it for any executor.
 export * from './autodiff.ts';
+export * from './block-formats.ts';
 export * from './compile.ts';
 export * from './dtype.ts';
 export * from './evaluate.ts';
 export * from './expression.ts';
 export * from './graph-builder.ts';
+export * from './half-floats.ts';
 export * from './ndarray.ts';
 export type { AttentionAttrs, OpAttrs, OpName } from './op-attrs.ts';
 export * from './op-table.ts';

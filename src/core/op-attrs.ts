@@ -40,6 +40,7 @@ export interface OpAttrs {
   linearCrossEntropyGrad: None;
   adamw: { readonly beta1: number; readonly beta2: number; readonly eps: number; readonly weightDecay: number };
   globalNorm: None;
+  dequantise: None;
 }
 
 export interface AttentionAttrs {

@@ -29,13 +29,14 @@ import { linearCrossEntropy } from './ops/linear-cross-entropy.ts';
 import { linearCrossEntropyGrad } from './ops/linear-cross-entropy-grad.ts';
 import { adamw } from './ops/adamw.ts';
 import { globalNorm } from './ops/global-norm.ts';
+import { dequantise } from './ops/dequantise.ts';
 
 /** Every operator by name. */
 export const REGISTRY: Registry = {
   input, state, fill, iota, reshape, split, map, reduce,
   matmul, gather, scatter, concat, permute, linear, rmsNorm, rmsNormBackward,
   layerNorm, layerNormBackward, rope, attention, attentionBackward, pagedAttention, linearCrossEntropy, linearCrossEntropyGrad,
-  adamw, globalNorm,
+  adamw, globalNorm, dequantise,
 };
 
 /** Names in order of their opcodes. */

@@ -87,6 +87,8 @@ interface Rules<A> {
   readonly castable?: readonly number[];
   /** Another operator of the same inputs, each of whose outputs this one computes too (`outs[i]` is its output i). */
   readonly covers?: { readonly op: OpName; readonly inputs: readonly number[]; readonly outs: readonly number[] };
+  /** Inputs that may be in a block format. */
+  readonly blocks?: readonly number[];
   readonly samples: readonly Sample<A>[];
 }
 

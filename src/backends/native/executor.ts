@@ -1,9 +1,10 @@
 // The native core as an Executor: names and types around the addon's numbers. Layer: backends.
 
-import { BackendError, ConfigError, InterruptedError, ShapeError } from '../../base/errors.ts';
+import { BackendError, ConfigError, InterruptedError } from '../../base/errors.ts';
 import { DTYPES, type DType } from '../../core/dtype.ts';
 import type { Target } from '../../core/target.ts';
 import type { ExecutableProgram, Executor, MemoryUse, ProgramHandle, RunOptions, TypedArray, Values } from '../executor.ts';
+import { ARRAYS, orderDims, orderInputs } from '../run-arguments.ts';
 import { type Addon, loadAddon, type Machine, type Peak } from './addon.ts';
 import { failureOf } from './failure.ts';
 
@@ -17,18 +18,11 @@ export interface NativeOptions {
 /** Where the arena's size stands in the header of a program. */
 const ARENA_BYTES_AT = 16;
 
-const ARRAYS: Readonly<Record<DType, new (buffer: ArrayBufferLike) => TypedArray>> = {
-  f32: Float32Array, bf16: Uint16Array, f16: Uint16Array, i32: Int32Array, u8: Uint8Array,
-};
-
 type Named = readonly [name: string, dtype: DType];
 
 interface Loaded extends ProgramHandle {
   readonly number: number;
-  readonly inputs: readonly Named[];
   readonly outputs: readonly Named[];
-  /** Bounded dimensions with their largest values. */
-  readonly dims: readonly (readonly [name: string, max: number])[];
 }
 
 /** Closes an executor that was dropped without close(); made when the first one opens. */
@@ -92,12 +86,11 @@ export class NativeExecutor implements Executor {
     try {
       const { program: number, inputs, outputs, dims } = this.#addon.load(this.#number, bytes);
       const loaded: Loaded = {
-        program, number, inputs: named(program.inputs, inputs), outputs: named(program.outputs, outputs),
-        dims: program.dims.map(({ dim }, i) => [dim, dims[i]!]),
+        program, number, outputs: Object.entries(program.outputs).map(([name, { dtype }]) => [name, dtype]),
       };
-      if (loaded.inputs.length !== inputs.length || loaded.outputs.length !== outputs.length || loaded.dims.length !== dims.length) {
+      if (!agrees(program.inputs, inputs) || !agrees(program.outputs, outputs) || !program.dims.every(({ max }, i) => max === dims[i]) || program.dims.length !== dims.length) {
         this.#addon.unload(this.#number, number);
-        throw new ConfigError(`Cannot load the program: it names ${loaded.inputs.length} inputs, ${loaded.outputs.length} outputs and ${loaded.dims.length} bounded dimensions, and its bytes have ${inputs.length}, ${outputs.length} and ${dims.length}.`);
+        throw new ConfigError('Cannot load the program: its inputs, outputs or bounded dimensions are not those of its bytes.');
       }
       for (const { id, meta } of program.states) if (!this.#dtypes.has(id)) this.#dtypes.set(id, meta.dtype);
       this.#loaded.set(loaded, loaded);
@@ -131,7 +124,7 @@ export class NativeExecutor implements Executor {
   async run(handle: ProgramHandle, inputs: Readonly<Values>, options: RunOptions = {}): Promise<Values> {
     this.#mustBeOpen('run a program');
     const loaded = this.#find(handle), { signal } = options;
-    const ordered = orderInputs(loaded.inputs, inputs), dims = orderDims(loaded.dims, options.dims ?? {});
+    const ordered = orderInputs(loaded.program.inputs, inputs, options.dims ?? {}), dims = orderDims(loaded.program.dims, options.dims ?? {});
     if (signal?.aborted) throw new InterruptedError('The run was aborted before it began.', { cause: signal.reason });
     try {
       const { job, promise } = this.#addon.start(this.#number, loaded.number, ordered, dims, options.profile !== undefined);
@@ -182,35 +175,8 @@ export class NativeExecutor implements Executor {
   }
 }
 
-/** Names in the order of the program's tables, with the dtypes that its bytes have for them. */
-function named(metas: ExecutableProgram['inputs'], codes: readonly number[]): Named[] {
-  return Object.keys(metas).map((name, i) => [name, DTYPES[codes[i] ?? 0]!]); // the native core has checked the codes
-}
-
-/** @throws {ConfigError} naming the word that is none of `names` */
-function refuseOthers(kind: string, given: object, names: readonly (readonly [string, unknown])[]): void {
-  const extra = Object.keys(given).find((name) => !names.some(([known]) => known === name));
-  if (extra === undefined) return;
-  throw new ConfigError(`Cannot run the program: it has no ${kind} "${extra}", only ${names.map(([name]) => name).join(', ') || 'none at all'}.`, { path: extra });
-}
-
-/** Inputs in the program's order. @throws {ConfigError | ShapeError} naming the one that does not fit */
-function orderInputs(inputs: readonly Named[], given: Readonly<Values>): TypedArray[] {
-  refuseOthers('input', given, inputs);
-  return inputs.map(([name, dtype]) => {
-    const array = given[name];
-    if (array === undefined) throw new ConfigError(`Cannot run the program: input "${name}" is missing.`, { path: name });
-    if (array instanceof ARRAYS[dtype]) return array;
-    throw new ShapeError(`Cannot run the program: input "${name}" is ${dtype} and needs a ${ARRAYS[dtype].name}.`, { op: 'run', shapes: [name] });
-  });
-}
-
-/** Dimensions in the program's order, at their maximum where nothing is said. @throws {ConfigError | ShapeError} */
-function orderDims(dims: Loaded['dims'], given: Readonly<Record<string, number>>): number[] {
-  refuseOthers('dimension', given, dims);
-  return dims.map(([name, max]) => {
-    const value = given[name] ?? max;
-    if (Number.isInteger(value) && value >= 0 && value <= max) return value;
-    throw new ShapeError(`Cannot run the program: dimension "${name}" is ${value}, and may be an integer from 0 to ${max}.`, { op: 'run', shapes: [String(value)] });
-  });
+/** Whether the types of the program's tables are those that its bytes have. */
+function agrees(metas: ExecutableProgram['inputs'], codes: readonly number[]): boolean {
+  const dtypes = Object.values(metas).map(({ dtype }) => DTYPES.indexOf(dtype));
+  return dtypes.length === codes.length && dtypes.every((code, i) => code === codes[i]); // the native core has checked the codes
 }

@@ -13,7 +13,7 @@ import { ARRAYS, orderDims, orderInputs } from '../run-arguments.ts';
 import { checkProgram } from './check-program.ts';
 import { allocateCells, readOperand, scribble, writeOperand, type Region } from './memory.ts';
 import { StateMemory } from './state-memory.ts';
-import { numbersOf, store } from './storage.ts';
+import { numbersOf, store, type ElementType } from './storage.ts';
 
 interface Loaded extends ProgramHandle {
   readonly decoded: DecodedProgram;
@@ -141,7 +141,7 @@ export class ReferenceExecutor implements Executor {
     return Object.fromEntries(decoded.outputs.map((operand, i) => {
       const [name, { dtype }] = types[i]!, { data } = readOperand(regionOf(operand), operand, resolveDims(operand, dims));
       const array = new ARRAYS[dtype](data.length);
-      store(dtype, data, array);
+      store(dtype as ElementType, data, array); // checkProgram lets no block format out
       return [name, array];
     }));
   }

@@ -1,10 +1,10 @@
 // A state in float64, with the view in its own dtype that callers read and write. Layer: backends.
 
-import { DTYPE_BYTES, type DType } from '../../core/dtype.ts';
+import { DTYPE_BYTES, isBlockFormat, type DType } from '../../core/dtype.ts';
 import type { TypedArray } from '../executor.ts';
 import { ARRAYS } from '../run-arguments.ts';
 import { allocateCells, type Region } from './memory.ts';
-import { numberOf, store, storedOf } from './storage.ts';
+import { numberOf, numbersOf, store, storedOf } from './storage.ts';
 
 /**
  * Runs compute on `cells`; callers see `view`. An element of the view that nobody touched keeps its float64 value from
@@ -22,7 +22,7 @@ export class StateMemory implements Region {
     this.bytes = bytes;
     this.unit = DTYPE_BYTES[dtype];
     this.cells = allocateCells(bytes / this.unit);
-    this.view = new ARRAYS[dtype](bytes / this.unit);
+    this.view = new ARRAYS[dtype](isBlockFormat(dtype) ? bytes : bytes / this.unit);
   }
 
   /** Bytes of the process's memory that it takes. */
@@ -32,6 +32,7 @@ export class StateMemory implements Region {
 
   /** Takes over what callers wrote into the view. */
   refresh(): void {
+    if (isBlockFormat(this.dtype)) return void this.cells.set(numbersOf(this.dtype, this.view));
     for (let i = 0; i < this.cells.length; i++) {
       const stored = this.view[i]!;
       if (!Object.is(storedOf(this.dtype, this.cells[i]!), stored)) this.cells[i] = numberOf(this.dtype, stored);
@@ -40,6 +41,7 @@ export class StateMemory implements Region {
 
   /** Shows the float64 values in the view. */
   publish(): void {
+    if (isBlockFormat(this.dtype)) return; // no operator writes block formats
     store(this.dtype, this.cells, this.view);
   }
 }

@@ -1,53 +1,20 @@
 // Stored types as float64 and back. Layer: backends.
-// bf16 is the upper half of an f32 (round to nearest, ties to even); f16 is IEEE 754 binary16.
 
-import type { DType } from '../../core/dtype.ts';
+import { decodeBlocks } from '../../core/block-formats.ts';
+import { isBlockFormat, type BlockFormat, type DType } from '../../core/dtype.ts';
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../../core/half-floats.ts';
 import type { TypedArray } from '../executor.ts';
 
-const WORD = new DataView(new ArrayBuffer(4));
-
-function toBfloat16(x: number): number {
-  WORD.setFloat32(0, x); // a second rounding: 2⁻¹⁶ of a step away from a tie it could differ from a direct one
-  const bits = WORD.getUint32(0);
-  if (Number.isNaN(x)) return (bits >>> 16) | 0x40;
-  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
-}
-
-function fromBfloat16(bits: number): number {
-  WORD.setUint32(0, bits << 16);
-  return WORD.getFloat32(0);
-}
-
-/** Nearest integer, ties to even. */
-function roundEven(x: number): number {
-  const floor = Math.floor(x), rest = x - floor;
-  return rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1;
-}
-
-function toFloat16(x: number): number {
-  const sign = x < 0 || Object.is(x, -0) ? 0x8000 : 0, size = Math.abs(x);
-  if (Number.isNaN(x)) return 0x7e00;
-  if (size >= 65520) return sign | 0x7c00; // halfway from the largest number, 65504, to 2¹⁶
-  if (size < 2 ** -14) return sign | roundEven(size * 2 ** 24); // subnormal: steps of 2⁻²⁴
-  let exponent = Math.floor(Math.log2(size));
-  if (2 ** exponent > size) exponent--; // log2 may round up
-  // A mantissa that rounds up to 2048 carries into the exponent, as it should.
-  return sign | (((exponent + 14) << 10) + roundEven(size * 2 ** (10 - exponent)));
-}
-
-function fromFloat16(bits: number): number {
-  const exponent = (bits >>> 10) & 31, mantissa = bits & 1023, sign = bits & 0x8000 ? -1 : 1;
-  if (exponent === 31) return mantissa === 0 ? sign * Infinity : NaN;
-  return sign * (exponent === 0 ? mantissa * 2 ** -24 : (1024 + mantissa) * 2 ** (exponent - 25));
-}
+/** Types whose elements are stored one by one. */
+export type ElementType = Exclude<DType, BlockFormat>;
 
 /** The number that is stored as `stored` in an array of a dtype. */
-export function numberOf(dtype: DType, stored: number): number {
+export function numberOf(dtype: ElementType, stored: number): number {
   return dtype === 'bf16' ? fromBfloat16(stored) : dtype === 'f16' ? fromFloat16(stored) : stored;
 }
 
 /** What an array of a dtype stores for a number: `array[i] = storedOf(dtype, x)`. */
-export function storedOf(dtype: DType, x: number): number {
+export function storedOf(dtype: ElementType, x: number): number {
   switch (dtype) {
     case 'bf16': return toBfloat16(x);
     case 'f16': return toFloat16(x);
@@ -60,12 +27,13 @@ export function storedOf(dtype: DType, x: number): number {
 
 /** Values of a stored array as float64. */
 export function numbersOf(dtype: DType, array: TypedArray): Float64Array {
+  if (isBlockFormat(dtype)) return Float64Array.from(decodeBlocks(dtype, array as Uint8Array));
   const numbers = Float64Array.from(array);
   if (dtype === 'bf16' || dtype === 'f16') for (let i = 0; i < numbers.length; i++) numbers[i] = numberOf(dtype, numbers[i]!);
   return numbers;
 }
 
 /** Stores float64 values. */
-export function store(dtype: DType, numbers: ArrayLike<number>, array: TypedArray): void {
+export function store(dtype: ElementType, numbers: ArrayLike<number>, array: TypedArray): void {
   for (let i = 0; i < array.length; i++) array[i] = storedOf(dtype, numbers[i]!);
 }

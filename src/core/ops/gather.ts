@@ -3,6 +3,7 @@ import { ndarray } from '../ndarray.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Op } from '../op.ts';
 import { refuse, required } from '../check.ts';
+import { isBlockFormat } from '../dtype.ts';
 
 export const gather: Op<OpAttrs['gather']> = {
   kind: 'primitive',
@@ -11,12 +12,13 @@ export const gather: Op<OpAttrs['gather']> = {
     const table = required('gather', x, 0), ids = required('gather', x, 1);
     if (ids.dtype !== 'i32') refuse('gather', x, 'the row numbers must be i32');
     if (table.shape.length === 0) refuse('gather', x, 'a scalar has no rows');
-    return [{ shape: [...ids.shape, ...table.shape.slice(1)], dtype: table.dtype }];
+    return [{ shape: [...ids.shape, ...table.shape.slice(1)], dtype: isBlockFormat(table.dtype) ? 'f32' : table.dtype }];
   },
   vjp: (b, _a, [table, ids], _y, [dy], wanted) => [
     wanted[0] ? b.one('scatter', { mode: 'add' }, [b.fill(0, table!.shape, table!.dtype), ids!, dy!]) : null, null,
   ],
   flops: () => 0,
+  blocks: [0],
   reference(_a, [table, ids], [y]) {
     const out = ndarray(y!.shape as number[]), width = table!.data.length / Math.max(1, table!.shape[0]!);
     ids!.data.forEach((id, i) => {

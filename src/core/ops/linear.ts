@@ -1,9 +1,12 @@
-// linear: y = x·wᵀ + bias + addend, over tokens. The weight keeps the checkpoint's layout, [out, in].
+// linear: y = x·wᵀ + bias + addend, over tokens. The weight keeps the checkpoint's layout, [out, in], and may be in a
+// block format.
 import type { OpAttrs } from '../op-attrs.ts';
-import { NO_ATTRS, type Op } from '../op.ts';
+import { NO_ATTRS, type Builder, type Op } from '../op.ts';
 import { agree, ranked, shaped } from '../check.ts';
 import { gemmWorkspace } from '../gemm-workspace.ts';
+import { isBlockFormat } from '../dtype.ts';
 import { maxOf, sizeOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
 
 // N tokens, K inputs, M outputs
 export const linear: Op<OpAttrs['linear']> = {
@@ -18,14 +21,14 @@ export const linear: Op<OpAttrs['linear']> = {
     return [{ shape, dtype: input.dtype }];
   },
   decompose(b, _a, [x, w, bias, addend]) {
-    let y = b.one('matmul', { transA: false, transB: true }, [x!, w!, null]);
+    let y = b.one('matmul', { transA: false, transB: true }, [x!, plain(b, w!), null]);
     if (bias) y = b.call('add', y, bias);
     return [addend ? b.call('add', y, addend) : y];
   },
   vjp(b, _a, [x, w, bias, addend], _y, [dy], wanted) {
     const like = (t: typeof x) => (t!.dtype === 'f32' ? 'f32' : undefined);
     return [
-      wanted[0] ? b.one('matmul', { transA: false, transB: false }, [dy!, w!, null], like(x!)) : null,
+      wanted[0] ? b.one('matmul', { transA: false, transB: false }, [dy!, plain(b, w!), null], like(x!)) : null,
       // f32 whatever the compute dtype: weight gradients are summed over micro-batches.
       wanted[1] ? b.one('matmul', { transA: true, transB: false }, [dy!, x!, null], 'f32') : null,
       bias && wanted[2] ? b.sumTo(dy!, bias.shape) : null,
@@ -38,6 +41,7 @@ export const linear: Op<OpAttrs['linear']> = {
   addend: { input: 3, to: 0 },
   compute: { inputs: [0, 1], outputs: [0] },
   castable: [0],
+  blocks: [1],
   samples: [
     { name: 'plain', attrs: {}, inputs: [{ shape: [37, 24] }, { shape: [50, 24] }, null, null] },
     { name: 'bias and addend', attrs: {}, inputs: [{ shape: [13, 33] }, { shape: [21, 33] }, { shape: [21] }, { shape: [13, 21] }] },
@@ -45,3 +49,8 @@ export const linear: Op<OpAttrs['linear']> = {
     { name: 'no tokens', attrs: {}, inputs: [{ shape: [0, 8] }, { shape: [4, 8] }, null, null] },
   ],
 };
+
+/** A weight that matmul can take. */
+function plain(b: Builder, w: Tensor): Tensor {
+  return isBlockFormat(w.dtype) ? b.one('dequantise', {}, [w]) : w;
+}
