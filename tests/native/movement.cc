@@ -65,27 +65,30 @@ void concats(Pool& pool, int seed) {
   const int rank = 1 + int(random.below(3));
   std::vector<int64_t> shape;
   for (int i = 0; i < rank; i++) shape.push_back(sizeOf(random));
+  const size_t axis = random.below(uint64_t(rank));
   const int k = 1 + int(random.below(4));
   std::vector<Tensor> inputs;
   int64_t total = 0;
   for (int i = 0; i < k; i++) {
-    shape.back() = sizeOf(random);
-    total += shape.back();
+    shape[axis] = sizeOf(random);
+    total += shape[axis];
     inputs.emplace_back(shape, anyFloat(random), rank > 1 ? gapOf(random) : 0);
     inputs.back().normal(random);
   }
-  shape.back() = total;
+  shape[axis] = total;
   Tensor y(shape, anyFloat(random), rank > 1 ? gapOf(random) : 0);
   std::vector<double> want;
   std::vector<View> in;
   for (auto& t : inputs) in.push_back(t.view);
-  if (total > 0)
-    for (int64_t row = 0; row < y.size() / total; row++)
+  int64_t inner = 1;
+  for (size_t i = axis + 1; i < shape.size(); i++) inner *= shape[i];
+  if (total * inner > 0)
+    for (int64_t outer = 0; outer < y.size() / (total * inner); outer++)
       for (auto& t : inputs) {
-        const int64_t n = t.view.shape[rank - 1];
-        for (int64_t i = 0; i < n; i++) want.push_back(t.get(row * n + i));
+        const int64_t n = t.view.shape[axis] * inner;
+        for (int64_t i = 0; i < n; i++) want.push_back(t.get(outer * n + i));
       }
-  run(concat, pool, in, {y.view}, {});
+  run(concat, pool, in, {y.view}, {double(axis)});
   expectClose(y, want, 0, 0, "concat seed " + std::to_string(seed));
 }
 
