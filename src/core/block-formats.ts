@@ -6,24 +6,26 @@ import { FormatError } from '../base/errors.ts';
 import { BLOCKS, type BlockFormat } from './dtype.ts';
 import { fromFloat16 } from './half-floats.ts';
 
-/** Writes the values of one block at `out[at]`. */
-type Decode = (block: DataView, out: Float32Array, at: number) => void;
+/** Writes the values of the block that begins at `bytes[at]` to `out[to]` and on. */
+type Decode = (bytes: Uint8Array, at: number, out: Float32Array, to: number) => void;
 
-const half = (block: DataView, at: number): number => fromFloat16(block.getUint16(at, true));
+const half = (bytes: Uint8Array, at: number): number => fromFloat16(bytes[at]! | (bytes[at + 1]! << 8));
+
+const signed = (byte: number): number => (byte << 24) >> 24;
 
 // f16 scale, 32 signed bytes: scale · q.
-const decodeQ80: Decode = (block, out, at) => {
-  const d = half(block, 0);
-  for (let i = 0; i < 32; i++) out[at + i] = d * block.getInt8(2 + i);
+const decodeQ80: Decode = (bytes, at, out, to) => {
+  const d = half(bytes, at);
+  for (let i = 0; i < 32; i++) out[to + i] = d * signed(bytes[at + 2 + i]!);
 };
 
 // f16 scale, 16 bytes of two nibbles, values i and i + 16: scale · (q − 8).
-const decodeQ40: Decode = (block, out, at) => {
-  const d = half(block, 0);
+const decodeQ40: Decode = (bytes, at, out, to) => {
+  const d = half(bytes, at);
   for (let i = 0; i < 16; i++) {
-    const pair = block.getUint8(2 + i);
-    out[at + i] = d * ((pair & 15) - 8);
-    out[at + i + 16] = d * ((pair >> 4) - 8);
+    const pair = bytes[at + 2 + i]!;
+    out[to + i] = d * ((pair & 15) - 8);
+    out[to + i + 16] = d * ((pair >> 4) - 8);
   }
 };
 
@@ -34,22 +36,25 @@ export function scaleAndMin(j: number, byte: (i: number) => number): readonly [s
 }
 
 // f16 scales of the scales and of the minima, eight of both, 128 bytes of two nibbles, 32 apart: d·scale·q − dmin·min.
-const decodeQ4K: Decode = (block, out, at) => {
-  const d = half(block, 0), dMin = half(block, 2);
+const decodeQ4K: Decode = (bytes, at, out, to) => {
+  const d = half(bytes, at), dMin = half(bytes, at + 2);
   for (let j = 0; j < 8; j++) {
-    const [scale, min] = scaleAndMin(j, (i) => block.getUint8(4 + i)), from = 16 + 32 * (j >> 1), shift = 4 * (j & 1);
-    for (let i = 0; i < 32; i++) out[at + 32 * j + i] = d * scale * ((block.getUint8(from + i) >> shift) & 15) - dMin * min;
+    const [scale, min] = scaleAndMin(j, (i) => bytes[at + 4 + i]!), from = at + 16 + 32 * (j >> 1), shift = 4 * (j & 1);
+    const step = d * scale, offset = dMin * min;
+    for (let i = 0; i < 32; i++) out[to + 32 * j + i] = step * ((bytes[from + i]! >> shift) & 15) - offset;
   }
 };
 
 // 128 bytes of lower nibbles, 64 of upper pairs of bits, 16 signed scales of 16 values each, f16 scale: d·scale·(q − 32).
-const decodeQ6K: Decode = (block, out, at) => {
-  const d = half(block, 208);
-  for (let i = 0; i < 256; i++) {
-    const part = i >> 7, quarter = (i >> 5) & 3, l = i & 31;
-    const low = (block.getUint8(64 * part + 32 * (quarter & 1) + l) >> (4 * (quarter >> 1))) & 15;
-    const high = (block.getUint8(128 + 32 * part + l) >> (2 * quarter)) & 3;
-    out[at + i] = d * block.getInt8(192 + (i >> 4)) * ((low | (high << 4)) - 32);
+const decodeQ6K: Decode = (bytes, at, out, to) => {
+  const d = half(bytes, at + 208);
+  for (let group = 0; group < 16; group++) {
+    const part = group >> 3, quarter = (group >> 1) & 3, within = 16 * (group & 1), step = d * signed(bytes[at + 192 + group]!);
+    const low = at + 64 * part + 32 * (quarter & 1) + within, high = at + 128 + 32 * part + within, nibble = 4 * (quarter >> 1);
+    for (let i = 0; i < 16; i++) {
+      const q = ((bytes[low + i]! >> nibble) & 15) | (((bytes[high + i]! >> (2 * quarter)) & 3) << 4);
+      out[to + 16 * group + i] = step * (q - 32);
+    }
   }
 };
 
@@ -62,9 +67,9 @@ const DECODERS: Readonly<Record<BlockFormat, Decode>> = { q8_0: decodeQ80, q4_0:
  * @throws {FormatError} if the bytes are not whole blocks
  */
 export function decodeBlocks(format: BlockFormat, bytes: Uint8Array, out?: Float32Array): Float32Array {
-  const { values, bytes: size } = BLOCKS[format], blocks = bytes.length / size;
+  const { values, bytes: size } = BLOCKS[format], blocks = bytes.length / size, decode = DECODERS[format];
   if (!Number.isInteger(blocks)) throw new FormatError(`Cannot decode ${bytes.length} bytes of ${format}: a block has ${size} bytes.`, { path: '(memory)', offset: bytes.length });
   const decoded = out ?? new Float32Array(blocks * values);
-  for (let i = 0; i < blocks; i++) DECODERS[format](new DataView(bytes.buffer, bytes.byteOffset + i * size, size), decoded, i * values);
+  for (let i = 0; i < blocks; i++) decode(bytes, i * size, decoded, i * values);
   return decoded;
 }

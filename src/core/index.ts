@@ -1,5 +1,6 @@
 // The graph compiler: describe a computation once; differentiate, optimise, plan and encode it for any executor.
 export * from './autodiff.ts';
+export * from './block-encode.ts';
 export * from './block-formats.ts';
 export * from './compile.ts';
 export * from './dtype.ts';
