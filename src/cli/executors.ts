@@ -2,6 +2,7 @@
 
 import type { Executor } from '../backends/executor.ts';
 import { NativeExecutor, mapFile } from '../backends/native/index.ts';
+import { ProfiledExecutor } from '../backends/profiled-executor.ts';
 import { BackendError, ConfigError } from '../base/errors.ts';
 import type { Arguments } from './arguments.ts';
 import type { Io } from './command.ts';
@@ -42,5 +43,6 @@ export async function withExecutor<T>(args: Arguments, io: Io, work: (executor: 
 
 /** Maps files where the executor is native, so that large data is not copied. */
 export function fileMapper(executor: Executor): { mapFile?: (path: string) => ArrayBuffer } {
-  return executor instanceof NativeExecutor ? { mapFile: (path) => mapFile(path).buffer as ArrayBuffer } : {};
+  const own = executor instanceof ProfiledExecutor ? executor.inner : executor;
+  return own instanceof NativeExecutor ? { mapFile: (path) => mapFile(path).buffer as ArrayBuffer } : {};
 }

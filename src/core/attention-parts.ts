@@ -44,10 +44,21 @@ export function maskedScores(b: Builder, a: AttentionAttrs, q: Tensor, k: Tensor
   return b.reshape(grid, raw.shape);
 }
 
-/** Keys that a token looks at on average, in documents of `span` tokens: half of them, or the window. */
-export function meanKeys(a: AttentionAttrs, n: number): number {
+/**
+ * Keys that a token looks at on average. Where `starts` are not known: in documents of `span` tokens half of them, or
+ * the window.
+ */
+export function meanKeys(a: AttentionAttrs, n: number, starts?: ArrayLike<number> | null): number {
+  if (starts) return meanOf(n, (i) => Math.min(i - starts[i]! + 1, a.window > 0 ? a.window : Infinity));
   const half = (Math.min(a.span ?? n, n) + 1) / 2;
   return a.window > 0 ? Math.min(a.window, half) : half;
+}
+
+/** Mean of a function of 0 … n − 1; 0 for none. */
+export function meanOf(n: number, f: (i: number) => number): number {
+  let sum = 0;
+  for (let i = 0; i < n; i++) sum += f(i);
+  return n === 0 ? 0 : sum / n;
 }
 
 /** Checks q, k, v and says the output's shape, [N, H, Dv]. */

@@ -63,14 +63,19 @@ export interface SampleInput {
   readonly fill?: (i: number, random: () => number) => number;
 }
 
+/** What is known of the inputs' integers when an operator's work is counted: values, or null for an operand that is not. */
+export type Known = readonly (ArrayLike<number> | null)[];
+
 interface Rules<A> {
   readonly attrs: AttrCodec<A>;
   /** Output types. @throws {ShapeError} saying what does not fit what */
   infer(a: A, x: readonly (Meta | null)[]): Meta[];
   /** null says "not differentiable, on purpose". */
   readonly vjp: Vjp<A> | null;
-  /** Floating point operations, a multiply-add counting two. */
-  flops(a: A, x: readonly (Meta | null)[], y: readonly Meta[]): number;
+  /** Floating point operations, a multiply-add counting two; `known` where they depend on integers. */
+  flops(a: A, x: readonly (Meta | null)[], y: readonly Meta[], known?: Known): number;
+  /** Bytes that are read and written, where that is not each operand once: rows of a table. */
+  bytes?(a: A, x: readonly (Meta | null)[], y: readonly Meta[], known?: Known): number;
   /** Scratch bytes that the native kernel needs. */
   workspace?(a: A, x: readonly (Meta | null)[], y: readonly Meta[], t: Target): number;
   /** Outputs that are the memory of an input, as a contract: the planner fails rather than copies. */

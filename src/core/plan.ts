@@ -1,5 +1,6 @@
 // The plan of a program: what it will need, known before it runs. Layer: core.
 
+import { bytesMoved } from './bytes-moved.ts';
 import type { DType } from './dtype.ts';
 import type { Layout } from './passes/plan-memory.ts';
 import type { OpName } from './op-attrs.ts';
@@ -31,7 +32,7 @@ export interface InstructionCost {
   readonly op: OpName;
   readonly scope: string;
   readonly flops: number;
-  /** Operands read and results written, once each. */
+  /** What must be read and written: mostly each operand once. */
   readonly bytes: number;
   readonly dtype: DType;
 }
@@ -55,7 +56,7 @@ export function planOf(graph: Graph, layout: Layout): Plan {
   const instructions = layout.instructions.map(({ node }): InstructionCost => ({
     op: node.op, scope: node.scope, dtype: node.inputs[0]?.dtype ?? node.outs[0]!.dtype,
     flops: opOf(node.op).flops(node.attrs, node.inputs, node.outs),
-    bytes: [...node.inputs, ...node.outs].reduce((sum, t) => sum + (t === null ? 0 : bytesOf(t)), 0),
+    bytes: bytesMoved(node.op, node.attrs, node.inputs, node.outs),
   }));
   const sum = (pick: (cost: InstructionCost) => number): number => instructions.reduce((total, cost) => total + pick(cost), 0);
   return {

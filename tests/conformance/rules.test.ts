@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/base/random.ts';
 import {
-  GraphBuilder, REFERENCE_TARGET, evaluateOp, opOf, opTable, opTableHash, OP_NAMES, sizeOf, type Meta, type TypedArrayND,
+  bytesMoved, GraphBuilder, REFERENCE_TARGET, evaluateOp, opOf, opTable, opTableHash, OP_NAMES, sizeOf, type Meta, type TypedArrayND,
 } from '../../src/core/index.ts';
 import { cases, distance, normals, operands, scaleOf, type Case } from './samples.ts';
 
@@ -45,7 +45,7 @@ describe('rules', () => {
 
   it.each(titled(all))('%s: costs are finite and not negative', (_title, c) => {
     const x = operands(c), rules = opOf(c.op), y = rules.infer(c.sample.attrs, x);
-    for (const cost of [rules.flops(c.sample.attrs, x, y), rules.workspace?.(c.sample.attrs, x, y, REFERENCE_TARGET) ?? 0]) {
+    for (const cost of [rules.flops(c.sample.attrs, x, y), bytesMoved(c.op, c.sample.attrs, x, y), rules.workspace?.(c.sample.attrs, x, y, REFERENCE_TARGET) ?? 0]) {
       expect(Number.isInteger(cost) && cost >= 0, String(cost)).toBe(true);
     }
   });

@@ -73,6 +73,52 @@ describe('athanor generate', () => {
   });
 });
 
+interface Phase {
+  phase: string;
+  seconds: number;
+  runs: number;
+  operators: { operator: string; type: string; seconds: number; calls: number; share: number; gflopsPerSecond: number; gbPerSecond: number; limitShare: number | null }[];
+  dispatchSeconds: number;
+  outsideSeconds: number;
+}
+
+/** All time of a phase is somewhere, and its rates are numbers. */
+function expectWhole(phase: Phase): void {
+  expect(phase.operators.reduce((sum, { seconds }) => sum + seconds, 0) + phase.dispatchSeconds + phase.outsideSeconds).toBeCloseTo(phase.seconds, 6);
+  for (const { calls, gflopsPerSecond, gbPerSecond, limitShare } of phase.operators) {
+    expect(calls % phase.runs === 0 || phase.phase === 'step').toBe(true);
+    expect([gflopsPerSecond, gbPerSecond, limitShare].every((rate) => Number.isFinite(rate) && rate! >= 0)).toBe(true);
+  }
+}
+
+describe('--profile', () => {
+  it('of generate tells prefill from decode', async () => {
+    const args = ['generate', run, '--prompt', 'The miller went down', '--max-tokens', '6', '--seed', '3'];
+    const json = await athanor([...args, '--profile', '--json'], { cwd });
+    expect(json.code, json.stderr).toBe(0);
+    const [line] = jsonLines(json.stdout) as [{ ids: number[]; profile: { peak: { f32Flops: number; readBytes: number }; phases: Phase[] } }];
+    expect(line.profile.phases.map(({ phase, runs }) => [phase, runs])).toEqual([['prefill', 1], ['decode', line.ids.length - 1]]);
+    expect(line.profile.peak.f32Flops).toBeGreaterThan(1e9);
+    line.profile.phases.forEach(expectWhole);
+    const text = await athanor([...args, '--profile'], { cwd });
+    expect(text.stdout).toMatch(/^The miller went down.*\n\nprefill +seconds +share +calls +GFLOP\/s +GB\/s +of limit\n.*^decode .*^linear f32 .*^between instructions .*^outside \(JavaScript\) .*^Measured limits: /ms);
+  });
+
+  it('of train counts steps, validation and samples apart', async () => {
+    const { code, stdout, stderr } = await athanor(['train', recipe, '--data.path', text, '--dir', join(cwd, 'profiled'), '--profile', '--json'], { cwd });
+    expect(code, stderr).toBe(0);
+    const lines = jsonLines(stdout);
+    expect(lines.slice(0, -1).map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+    const { phases } = lines.at(-1)!['profile'] as { phases: Phase[] };
+    expect(phases.map(({ phase }) => phase)).toEqual(['step', 'validation', 'samples']);
+    phases.forEach(expectWhole);
+    const [step] = phases as [Phase];
+    expect(step.runs).toBe(12 * 3); // gradients, norm, update
+    expect(step.operators.find(({ operator }) => operator === 'attentionBackward')?.calls).toBe(12 * 2);
+    expect(read(join(cwd, 'profiled', 'metrics.jsonl'))).not.toContain('profile');
+  });
+});
+
 describe('athanor logits and score', () => {
   it('agree on how likely a token is', async () => {
     const prompt = '春天', completion = '的';

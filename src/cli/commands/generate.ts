@@ -1,10 +1,12 @@
 // athanor generate. Layer: cli.
 
+import type { Profile } from '../../backends/profile.ts';
 import { ConfigError } from '../../base/errors.ts';
 import { samplingSchema, type Part, type Sampling } from '../../engine/index.ts';
 import type { Arguments } from '../arguments.ts';
 import { EXECUTOR_OPTIONS, type Command, type Io, type OptionSpec } from '../command.ts';
 import { withExecutor } from '../executors.ts';
+import { describeProfile, PROFILE_OPTION, profiled, takeProfile } from '../profile.ts';
 import { openEngine, openModel, parseIds, type OpenModel } from '../open-model.ts';
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -18,7 +20,7 @@ export const generate: Command = {
   name: 'generate',
   about: [
     'Continues a prompt, printing the text as it comes. A base model continues; it does not answer. With --json the whole',
-    'answer is one line: {text, ids, logprobs, finishReason}. The same seed gives the same text.',
+    'answer is one line: {text, ids, logprobs, finishReason}; with --profile too, {…, profile}. The same seed gives the same text.',
   ].join('\n'),
   arguments: [{ name: 'MODEL', about: 'a model folder, or a run folder' }],
   options: {
@@ -27,18 +29,23 @@ export const generate: Command = {
     'max-tokens': { kind: 'number', value: 'N', about: 'most new tokens (default: 128)' },
     ...SAMPLING_OPTIONS,
     stop: { kind: 'text', value: 'TEXT', about: 'end before this text; more than once for several', repeatable: true },
+    profile: PROFILE_OPTION,
     ...EXECUTOR_OPTIONS,
   },
-  examples: ['athanor generate runs/first --prompt "import { readFileSync } from" --temperature 0.8', 'athanor generate runs/first --prompt "Once" --seed 7 --json'],
+  examples: [
+    'athanor generate runs/first --prompt "import { readFileSync } from" --temperature 0.8', 'athanor generate runs/first --prompt "Once" --seed 7 --json',
+    'athanor generate runs/first --prompt "Once" --profile',
+  ],
   async run(args, io) {
     const open = openModel(args.words[0]!, io);
     try {
       const options = { maxTokens: wholeNumber(args, 'max-tokens') ?? 128, stop: args.texts('stop'), logprobs: 0, signal: io.signal, ...samplingOf(args) };
       const prompt = await promptOf(args, open, io);
-      await withExecutor(args, io, async (executor) => {
+      await withExecutor(args, io, async (opened) => {
+        const executor = profiled(args, opened, (_, { tokens = 1 }) => (tokens > 1 ? 'prefill' : 'decode'));
         const engine = openEngine(open, executor, { maxSeqs: 1 });
         try {
-          await print(engine.generate(prompt, options), typeof prompt === 'string' ? prompt : '', io);
+          await print(engine.generate(prompt, options), typeof prompt === 'string' ? prompt : '', () => takeProfile(executor), io);
         } finally {
           await engine.close();
         }
@@ -81,7 +88,7 @@ async function promptOf(args: Arguments, open: OpenModel, io: Io): Promise<strin
   return Buffer.concat(parts).toString('utf8');
 }
 
-async function print(parts: AsyncIterable<Part>, prompt: string, io: Io): Promise<void> {
+async function print(parts: AsyncIterable<Part>, prompt: string, profileOfIt: () => Promise<Profile | undefined>, io: Io): Promise<void> {
   const whole = { text: '', ids: [] as number[], logprobs: [] as number[], finishReason: 'length' as 'stop' | 'length' };
   if (!io.json) io.write(prompt);
   for await (const part of parts) {
@@ -91,6 +98,8 @@ async function print(parts: AsyncIterable<Part>, prompt: string, io: Io): Promis
     whole.logprobs.push(...part.logprobs);
     whole.finishReason = part.finishReason ?? whole.finishReason;
   }
-  if (io.json) io.result(whole, whole.text);
-  else io.write('\n');
+  if (!io.json) io.write('\n');
+  const profile = await profileOfIt();
+  if (io.json) io.result(profile === undefined ? whole : { ...whole, profile }, whole.text);
+  else if (profile !== undefined) io.write(`\n${describeProfile(profile)}\n`);
 }

@@ -4,11 +4,13 @@ import { existsSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
 import { byteSize, duration } from '../../base/progress.ts';
+import type { ExecutableProgram } from '../../backends/executor.ts';
 import type { MetricsLine } from '../../train/index.ts';
 import type { Arguments } from '../arguments.ts';
 import { EXECUTOR_OPTIONS, type Command, type Io } from '../command.ts';
 import { withExecutor } from '../executors.ts';
 import { prepareData } from '../prepare-data.ts';
+import { describeProfile, PROFILE_OPTION, profiled, takeProfile } from '../profile.ts';
 import { loadRecipe, type Recipe } from '../recipe.ts';
 import { dataFolder, number, trainRun } from '../train-run.ts';
 
@@ -17,12 +19,13 @@ export const trainCommand: Command = {
   about: [
     'Trains a model by a recipe. The run\'s folder gets the resolved recipe, metrics.jsonl (a line a step), samples, checkpoints,',
     'and in the end model/, a folder that Hugging Face\'s libraries load. Data and tokenizer are built first where they are not',
-    'there. Ctrl-C, a crash or a power cut lose nothing but the steps since the last checkpoint: --resume goes on bit for bit.',
+    'there. With --json and --profile a last line is {profile}. Ctrl-C, a crash or a power cut lose nothing but the steps since the last checkpoint: --resume goes on bit for bit.',
   ].join('\n'),
   arguments: [{ name: 'RECIPE', about: 'a recipe; with --resume, the run\'s own by default', optional: true }],
   options: {
     dir: { kind: 'text', value: 'RUN', about: 'the run\'s folder (default: runs/NAME of the recipe)' },
     resume: { kind: 'flag', about: 'go on from the last checkpoint, or begin if there is none' },
+    profile: PROFILE_OPTION,
     ...EXECUTOR_OPTIONS,
   },
   examples: [
@@ -34,13 +37,21 @@ export const trainCommand: Command = {
   async run(args, io) {
     const resume = args.has('resume'), { recipe, dir } = await recipeOf(args, resume);
     const data = await prepareData(recipe, dataFolder(recipe, dir), io, { reuseOnly: resume });
-    await withExecutor(args, io, async (executor) => {
+    await withExecutor(args, io, async (opened) => {
+      const executor = profiled(args, opened, phaseOf);
       const result = await trainRun({ recipe, dir, data, executor, resume, onMetrics: (line) => show(line, recipe, io) }, io);
       const validation = result.validation === undefined ? '' : ` Held-out loss ${number(result.validation.loss)}${result.validation.bitsPerByte === undefined ? '' : `, ${result.validation.bitsPerByte.toFixed(4)} bits a byte`}.`;
       io.note(`Done: ${result.steps} steps in ${duration(result.seconds)}, ${byteSize(result.memory.peak)} of memory.${validation} The model is in ${result.model}; try \`athanor generate ${result.model} --prompt …\`.`);
+      const profile = await takeProfile(executor);
+      if (profile !== undefined) io.result({ profile }, describeProfile(profile));
     });
   },
 };
+
+/** A run's programs are told apart by what they give. */
+function phaseOf({ outputs }: ExecutableProgram): string {
+  return Object.hasOwn(outputs, 'logits') ? 'samples' : Object.hasOwn(outputs, 'logprob') ? 'validation' : 'step';
+}
 
 async function recipeOf(args: Arguments, resume: boolean): Promise<{ recipe: Recipe; dir: string }> {
   const [file] = args.words, given = args.text('dir');

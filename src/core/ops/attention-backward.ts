@@ -39,9 +39,9 @@ export const attentionBackward: Op<OpAttrs['attentionBackward']> = {
     return [tokensFirst(b, dq, n, h), perKey(dScores, headsFirst(b, q!, kv)), perKey(probs, headsFirst(b, dout!, kv))];
   },
   vjp: null,
-  flops: (a, x) => {
+  flops: (a, x, _y, known) => {
     const [n = 0, h = 0, d = 0] = x[0]!.shape.map(maxOf);
-    return 2 * n * meanKeys(a, n) * h * (3 * d + 2 * maxOf(x[2]!.shape[2]!));
+    return 2 * n * meanKeys(a, n, known?.[3]) * h * (3 * d + 2 * maxOf(x[2]!.shape[2]!));
   },
   workspace: (_a, x, y, t) => attentionBackwardWorkspace(x, y, t),
   compute: { inputs: [0, 1, 2, 4, 6], outputs: [] },

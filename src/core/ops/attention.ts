@@ -31,7 +31,10 @@ export const attention: Op<OpAttrs['attention']> = {
   vjp: (b, a, [q, k, v, starts], [out, lse], [dout]) => [
     ...b.apply('attentionBackward', a, [q!, k!, v!, starts!, out!, lse!, dout!]), null,
   ],
-  flops: (a, x) => attentionFlops(a, x[0]!.shape.map(maxOf), maxOf(x[2]!.shape[2]!)),
+  flops: (a, x, _y, known) => {
+    const [n = 0, h = 0, d = 0] = x[0]!.shape.map(maxOf);
+    return 2 * n * meanKeys(a, n, known?.[3]) * h * (d + maxOf(x[2]!.shape[2]!)); // two products over the keys
+  },
   workspace: (_a, x, _y, t) => attentionWorkspace(x, t),
   compute: { inputs: [0, 1, 2], outputs: [0] },
   castable: [0],
@@ -44,11 +47,6 @@ export const attention: Op<OpAttrs['attention']> = {
     { name: 'several tiles', attrs: { scale: 0.125, window: 0, softcap: 0 }, inputs: attentionSample(150, 2, 1, 32, 150) },
   ],
 };
-
-/** Two products over the keys that a token looks at, as if documents were as long as they may be. */
-export function attentionFlops(a: OpAttrs['attention'], [n = 0, h = 0, d = 0]: readonly number[], dv: number): number {
-  return 2 * n * meanKeys(a, n) * h * (d + dv);
-}
 
 /** Inputs of an example: documents of `length` tokens. */
 export function attentionSample(n: number, h: number, kv: number, d: number, length: number): SampleInput[] {

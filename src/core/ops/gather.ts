@@ -3,7 +3,8 @@ import { ndarray } from '../ndarray.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Op } from '../op.ts';
 import { refuse, required } from '../check.ts';
-import { isBlockFormat } from '../dtype.ts';
+import { DTYPE_BYTES, isBlockFormat } from '../dtype.ts';
+import { bytesOf, rowSize, sizeOf } from '../shape.ts';
 
 export const gather: Op<OpAttrs['gather']> = {
   kind: 'primitive',
@@ -18,6 +19,7 @@ export const gather: Op<OpAttrs['gather']> = {
     wanted[0] ? b.one('scatter', { mode: 'add' }, [b.fill(0, table!.shape, table!.dtype), ids!, dy!]) : null, null,
   ],
   flops: () => 0,
+  bytes: (_a, [table, ids], [y]) => bytesOf(ids!) + sizeOf(ids!.shape) * rowSize(table!.shape) * DTYPE_BYTES[table!.dtype] + bytesOf(y!),
   blocks: [0],
   reference(_a, [table, ids], [y]) {
     const out = ndarray(y!.shape as number[]), width = table!.data.length / Math.max(1, table!.shape[0]!);

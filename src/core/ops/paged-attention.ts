@@ -1,13 +1,14 @@
 // pagedAttention: each token looks at the positions 0 … positions[n] of its own sequence, whose keys and values lie in
 // the rows of a cache that slotTable names (Kwon et al. 2023, arXiv 2309.06180; a block of one row here, so that the
 // size of a block is the engine's affair). A token's result does not depend on what else is in the batch.
-import { ATTENTION_ATTRS, attentionShape, checkStarts } from '../attention-parts.ts';
+import { ATTENTION_ATTRS, attentionShape, checkStarts, meanOf } from '../attention-parts.ts';
 import { pagedAttentionWorkspace } from '../attention-workspace.ts';
 import { expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import type { Op, SampleInput } from '../op.ts';
 import { ranked } from '../check.ts';
-import { maxOf } from '../shape.ts';
+import { DTYPE_BYTES } from '../dtype.ts';
+import { bytesOf, maxOf, rowSize } from '../shape.ts';
 
 // N tokens, H query heads, KV key heads, D head size, S sequences, L positions
 export const pagedAttention: Op<OpAttrs['pagedAttention']> = {
@@ -41,9 +42,14 @@ export const pagedAttention: Op<OpAttrs['pagedAttention']> = {
     return [b.reshape(out, [n, h, dv])];
   },
   vjp: null,
-  flops: (a, x) => {
-    const [n = 0, h = 0, d = 0] = x[0]!.shape.map(maxOf), l = maxOf(x[3]!.shape[1]!);
-    return 2 * n * h * (a.window > 0 ? Math.min(a.window, l) : l) * (d + maxOf(x[2]!.shape[2]!));
+  flops: (a, x, _y, known) => {
+    const [n = 0, h = 0, d = 0] = x[0]!.shape.map(maxOf), l = maxOf(x[3]!.shape[1]!), most = a.window > 0 ? Math.min(a.window, l) : l, last = known?.[5];
+    return 2 * n * h * (last ? meanOf(n, (i) => Math.min(most, last[i]! + 1)) : most) * (d + maxOf(x[2]!.shape[2]!));
+  },
+  bytes(a, x, [y], known) {
+    const [n = 0] = x[0]!.shape.map(maxOf), [s = 0, l = 0] = x[3]!.shape.map(maxOf), seqs = known?.[4], last = known?.[5];
+    const rows = seqs && last ? rowsSeen(n, a.window, seqs, last) : Math.min(n, s) * l; // of the caches
+    return bytesOf(x[0]!) + bytesOf(y!) + rows * (4 + [x[1]!, x[2]!].reduce((sum, cache) => sum + rowSize(cache.shape) * DTYPE_BYTES[cache.dtype], 0)); // 4: its number
   },
   workspace: (_a, x, _y, t) => pagedAttentionWorkspace(x, t),
   castable: [0],
@@ -53,6 +59,16 @@ export const pagedAttention: Op<OpAttrs['pagedAttention']> = {
     { name: 'long', attrs: { scale: 0.2, window: 0, softcap: 0 }, inputs: sample(3, 2, 2, 16, 1, 300) },
   ],
 };
+
+/** Positions that the tokens of each sequence look at together: a sequence's are read once, however many its tokens. */
+function rowsSeen(n: number, window: number, seqs: ArrayLike<number>, last: ArrayLike<number>): number {
+  const ranges = new Map<number, [first: number, end: number]>();
+  for (let i = 0; i < n; i++) {
+    const end = last[i]! + 1, first = window > 0 ? Math.max(0, end - window) : 0, known = ranges.get(seqs[i]!);
+    ranges.set(seqs[i]!, known === undefined ? [first, end] : [Math.min(known[0], first), Math.max(known[1], end)]);
+  }
+  return [...ranges.values()].reduce((sum, [first, end]) => sum + end - first, 0);
+}
 
 /** A row that no slot holds was read as NaN or garbage; its probability is 0, and 0·NaN must not matter. */
 function zeroWhereAbsent(b: Parameters<(typeof pagedAttention & { kind: 'named' })['decompose']>[0], x: Parameters<typeof b.reshape>[0]) {

@@ -3,7 +3,7 @@
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { ranked, refuse, shaped } from '../check.ts';
-import { maxOf, sizeOf } from '../shape.ts';
+import { bytesOf, maxOf, rowSize, sizeOf } from '../shape.ts';
 
 // N tokens, H heads, D head size, R ≤ D turned channels, T positions of the tables
 export const rope: Op<OpAttrs['rope']> = {
@@ -37,6 +37,7 @@ export const rope: Op<OpAttrs['rope']> = {
     b.one('rope', { ...a, inverse: !a.inverse }, [dy!, positions!, cos!, sin!]), null, null, null,
   ],
   flops: (_a, [x]) => 3 * sizeOf(x!.shape),
+  bytes: (_a, [x, positions, cos], [y]) => bytesOf(x!) + bytesOf(positions!) + 8 * maxOf(x!.shape[0]!) * rowSize(cos!.shape) + bytesOf(y!), // a row of both tables a token
   reuse: [[0, 0]],
   castable: [0],
   samples: [

@@ -2,7 +2,8 @@
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { refuse, required, shaped } from '../check.ts';
-import { sizeOf } from '../shape.ts';
+import { DTYPE_BYTES } from '../dtype.ts';
+import { bytesOf, sizeOf } from '../shape.ts';
 
 export const scatter: Op<OpAttrs['scatter']> = {
   kind: 'primitive',
@@ -19,6 +20,7 @@ export const scatter: Op<OpAttrs['scatter']> = {
     return [wanted[0] ? dy! : null, null, wanted[2] ? b.one('gather', {}, [dy!, ids!]) : null];
   },
   flops: (a, x) => (a.mode === 'add' ? sizeOf(x[2]!.shape) : 0),
+  bytes: (a, [dest, ids, src]) => bytesOf(ids!) + bytesOf(src!) + sizeOf(src!.shape) * DTYPE_BYTES[dest!.dtype] * (a.mode === 'add' ? 2 : 1),
   inPlace: [[0, 0]],
   addend: { input: 0, to: 0, when: ({ mode }) => mode === 'add' },
   reference(a, [dest, ids, src]) {
