@@ -115,6 +115,12 @@ export class SharedPeer {
   }
 }
 
+/** A peer that is not even started, and why: its lines have no ratio. */
+export function absentPeer(name: string, reason: string): Contender {
+  const refuse = async (): Promise<never> => { throw new PeerError(name, reason); };
+  return { name, start: refuse, measure: refuse, close: async () => {} };
+}
+
 /** A Python traceback says what happened in its last line. */
 function lastLine(text: string): string {
   return text.trimEnd().split('\n').at(-1) ?? '';

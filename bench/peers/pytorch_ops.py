@@ -2,6 +2,7 @@
 
 Requests (see line_server.py), all with "seconds" and "precision":
   {"op": "gemm", "kind": "nt", "m": …, "n": …, "k": …}        values: GFLOP/s of one product after the other
+  {"op": "onednn", …}                                         the same by oneDNN, which PyTorch has inside
   {"op": "attention", "part": "forward", "rows": …, "context": …, "heads": …, "kvHeads": …, "size": …}
 Operands are made once and the output is written into a tensor that is there, so nothing but the product is timed.
 """
@@ -29,6 +30,18 @@ def gemm(kind, m, n, k, precision):
 
 
 @functools.lru_cache(maxsize=4)
+def onednn(kind, m, n, k, precision):
+    """The same product as oneDNN's inner product, which is what torch.compile calls: x·wᵀ with w packed beforehand,
+    except for a weight's gradient, whose operands are both new in every step."""
+    dtype = DTYPES[precision]
+    x = torch.randn(k, m).to(dtype).t() if kind[0] == "t" else torch.randn(m, k).to(dtype)
+    w = torch.randn(n, k).to(dtype) if kind[1] == "t" else torch.randn(k, n).to(dtype).t()
+    if kind[0] == "n":
+        w = torch.ops.mkldnn._reorder_linear_weight(w.contiguous(), m)
+    return lambda: torch.ops.mkldnn._linear_pointwise(x, w, None, "none", [], ""), 2.0 * m * n * k
+
+
+@functools.lru_cache(maxsize=4)
 def attention(part, rows, context, heads, kv_heads, size, precision):
     dtype = DTYPES[precision]
     q, k, v = (torch.randn(rows, context, h, size).to(dtype).transpose(1, 2).requires_grad_() for h in (heads, kv_heads, kv_heads))
@@ -47,8 +60,9 @@ def attention(part, rows, context, heads, kv_heads, size, precision):
 def answer(request):
     request = dict(request)
     seconds, op = request.pop("seconds"), request.pop("op")
-    if op == "gemm":
-        run, flops = gemm(request["kind"], request["m"], request["n"], request["k"], request["precision"])
+    if op in ("gemm", "onednn"):
+        make = gemm if op == "gemm" else onednn
+        run, flops = make(request["kind"], request["m"], request["n"], request["k"], request["precision"])
     else:
         run, flops = attention(request["part"], request["rows"], request["context"], request["heads"], request["kvHeads"],
                                request["size"], request["precision"])
