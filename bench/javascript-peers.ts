@@ -48,10 +48,14 @@ export function gptEncoder(): Encode {
   return (text) => encode(text, { allowedSpecial: new Set(), disallowedSpecial: new Set() });
 }
 
+/** Where peers are looked for: `createRequire` of a file that need not be there. */
+export function peerRequire(): NodeJS.Require {
+  return createRequire(join(process.env['ATHANOR_PEERS'] ?? checkout(), 'from.js'));
+}
+
 function load(name: string): unknown {
-  const from = createRequire(join(process.env['ATHANOR_PEERS'] ?? checkout(), 'from.js'));
   try {
-    return from(name); // CommonJS, which both have; import() would find the other form only from their own folder
+    return peerRequire()(name); // CommonJS, which both have; import() would find the other form only from their own folder
   } catch (error) {
     throw new PeerError(name.split('/encoding')[0]!, `it is not installed (${(error as Error).message.split('\n')[0]})`);
   }
