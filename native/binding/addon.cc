@@ -171,6 +171,31 @@ napi_value state(napi_env env, napi_callback_info info) {
   return block == nullptr ? nullptr : externalBuffer(env, std::move(block));
 }
 
+// arrange(executor, id, bytes, dtype code, rows, columns, back): a state in a block format from ggml's bytes, or to them
+napi_value arrange(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  Session* session = takeSession(env, arguments);
+  if (session == nullptr) return nullptr;
+  const std::string id = arguments.text("the state's id");
+  const Bytes bytes = arguments.bytes("the blocks");
+  const int64_t code = arguments.integer("the dtype");
+  const int64_t rows = arguments.integer("rows"), cols = arguments.integer("columns");
+  const bool back = arguments.boolean("back");
+  if (!arguments.ok()) return nullptr;
+  const auto block = session->executor().state(id);
+  const DType format = DType(code);
+  if (code > int64_t(DType::q6_k) || !isBlockFormat(format)) return arguments.fail("the dtype", "a block format");
+  const BlockSize size = blockSize(format);
+  const bool fits = block != nullptr && bytes.length == block->bytes() && cols % size.values == 0 &&
+                    (cols == 0 || rows <= int64_t(bytes.length)) &&
+                    __int128(rows) * (cols / size.values) * size.bytes == __int128(bytes.length);
+  if (!fits) return arguments.fail("the blocks", "all blocks of a state");
+  auto* state = reinterpret_cast<uint8_t*>(block->data());
+  auto* given = const_cast<uint8_t*>(bytes.data);
+  session->isa().arrangeWeight(format, cols == 0 ? 0 : rows, cols, back ? state : given, back ? given : state, back);
+  return nullptr;
+}
+
 napi_value memory(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   Session* session = takeSession(env, arguments);
@@ -378,6 +403,7 @@ NAPI_MODULE_INIT() {
   method("load", load);
   method("unload", unload);
   method("state", state);
+  method("arrange", arrange);
   method("memory", memory);
   method("start", start);
   method("abort", abort);

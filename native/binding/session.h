@@ -46,6 +46,7 @@ class Session {
   ~Session();
 
   Executor& executor() { return executor_; }
+  const Isa& isa() const { return isa_; }
   bool isClosing() const { return closed_ != nullptr; }
   std::map<uint32_t, std::shared_ptr<LoadedProgram>> programs;
   uint32_t nextProgram = 0;

@@ -1,6 +1,6 @@
 // gather: y[i, …] = table[ids[i], …]. A negative id gives zeros; an id beyond the table is a caller's error and gives
-// NaN (or -1 in integers) rather than another row's values.
-#include "operand.h"
+// NaN (or -1 in integers) rather than another row's values. A table in a block format gives floats.
+#include "block-layout.h"
 
 namespace athanor::ATHANOR_ISA {
 namespace gather_detail {
@@ -26,6 +26,7 @@ void gather(const Call& call) {
       const int64_t id = ids.as<int32_t>()[blockOffset(ids, i, perRow, 1)];
       const int64_t to = blockOffset(y, i, perRow, block);
       if (id < 0 || id >= table.rows()) gather_detail::fillRun(y, to, block, id >= 0);
+      else if (isBlockFormat(table.dtype)) decodeTo(elementAt(y, to), y.dtype, table, id);
       else convertRun(elementAt(y, to), y.dtype, elementAt(table, id * table.stride0), table.dtype, block);
     }
   });

@@ -15,6 +15,8 @@ struct Isa {
   double (*fmaLoop)(int64_t rounds);   // returns the floating point operations done
   double (*bf16Loop)(int64_t rounds);  // the same with bf16 products; nullptr without such an instruction
   uint64_t (*readLoop)(const std::byte* data, size_t bytes);  // reads all, a multiple of 1024 bytes
+  // A weight in a block format from ggml's order to the kernels' (cpu/block-layout.h), or back.
+  void (*arrangeWeight)(DType format, int64_t rows, int64_t cols, const uint8_t* from, uint8_t* to, bool back);
 };
 
 // Instruction sets that this processor can run, best first, ended by nullptr.

@@ -5,6 +5,7 @@
 #include "simd.h"
 
 #include "kernels.inc"
+#include "block-layout.h"
 #include "probe.h"
 
 namespace athanor::ATHANOR_ISA {
@@ -24,6 +25,6 @@ constexpr int KERNEL_COUNT = sizeof KERNELS / sizeof KERNELS[0];
 
 extern const Isa ISA;
 const Isa ISA = {{ATHANOR_TEXT(ATHANOR_ISA), KERNELS, KERNEL_COUNT}, LANES, probe_detail::fmaLoop,
-                 probe_detail::BF16_LOOP, probe_detail::readLoop};
+                 probe_detail::BF16_LOOP, probe_detail::readLoop, arrangeWeight};
 
 }  // namespace athanor::ATHANOR_ISA

@@ -54,9 +54,25 @@ export interface Executor {
   /**
    * A state's own memory: what is written here is what programs read. Do not touch it while a run is in progress.
    *
-   * @throws {ConfigError} if no loaded program has it
+   * @throws {ConfigError} if no loaded program has it, or it is in a block format and its memory in an order of its own
    */
   state(id: string): TypedArray;
+
+  /**
+   * Gives a state its values, those of block formats as their bytes (core/block-formats.ts). Not while a run is in
+   * progress.
+   *
+   * @throws {ConfigError} if no loaded program has it
+   * @throws {ShapeError} if the values are of another type or number
+   */
+  write(id: string, values: TypedArray): void;
+
+  /**
+   * A copy of a state's values, as `write` takes them.
+   *
+   * @throws {ConfigError} if no loaded program has it
+   */
+  read(id: string): TypedArray;
 
   /**
    * Runs a program after those asked for before it. Inputs are copied when this is called, so that they may be changed

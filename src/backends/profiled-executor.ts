@@ -58,6 +58,8 @@ export class ProfiledExecutor implements Executor {
 
   target(): Target { return this.inner.target(); }
   state(id: string): TypedArray { return this.inner.state(id); }
+  write(id: string, values: TypedArray): void { this.inner.write(id, values); }
+  read(id: string): TypedArray { return this.inner.read(id); }
   memory(): MemoryUse { return this.inner.memory(); }
   close(): Promise<void> { return this.inner.close(); }
 

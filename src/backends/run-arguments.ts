@@ -1,8 +1,8 @@
 // What a run is given, checked against the program's names and types. Layer: backends.
 
 import { ConfigError, ShapeError } from '../base/errors.ts';
-import type { DType } from '../core/dtype.ts';
-import { sizeOf, type Bound, type Meta } from '../core/shape.ts';
+import { isBlockFormat, type DType } from '../core/dtype.ts';
+import { bytesOf, showShape, sizeOf, type Bound, type Meta } from '../core/shape.ts';
 import type { TypedArray, Values } from './executor.ts';
 
 /** Arrays that hold a dtype's values; bf16 and f16 as bit patterns, block formats as bytes. */
@@ -26,6 +26,13 @@ export function orderDims(dims: readonly Bound[], given: Readonly<Record<string,
     if (Number.isInteger(value) && value >= 0 && value <= max) return value;
     throw new ShapeError(`Cannot run the program: dimension "${dim}" is ${value}, and may be an integer from 0 to ${max}.`, { op: 'run', shapes: [String(value)] });
   });
+}
+
+/** @throws {ShapeError} if the values are not those of a state */
+export function checkValues(id: string, { shape, dtype }: Meta, values: TypedArray): void {
+  const need = isBlockFormat(dtype) ? bytesOf({ shape, dtype }) : sizeOf(shape);
+  if (values instanceof ARRAYS[dtype] && values.length === need) return;
+  throw new ShapeError(`Cannot write state "${id}": it is ${dtype}${showShape(shape)} and takes a ${ARRAYS[dtype].name} of ${need}; a ${values.constructor.name} of ${values.length} was given.`, { op: 'write', shapes: [showShape(shape)] });
 }
 
 /** Inputs in the program's order. @throws {ConfigError | ShapeError} naming the one that does not fit */

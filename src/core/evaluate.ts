@@ -1,7 +1,7 @@
 // The oracle: evaluates operators and graphs in float64, straight from their definitions. Layer: core.
 
 import { ConfigError } from '../base/errors.ts';
-import type { DType } from './dtype.ts';
+import { isBlockFormat, type DType } from './dtype.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import type { NDArray } from './ndarray.ts';
 import type { OpAttrs, OpName } from './op-attrs.ts';
@@ -21,14 +21,21 @@ export function evaluateOp<K extends OpName>(op: K, attrs: OpAttrs[K], inputs: r
   const outs = rules.infer(attrs, metas);
   if (rules.kind === 'named') {
     const b = new GraphBuilder();
-    const tensors = metas.map((meta, i) => meta && b.input(String(i), meta));
+    const tensors = metas.map((meta, i) => meta && sourceOf(b, String(i), meta));
     const results = rules.decompose(b, attrs, tensors);
     const graph = b.finish(Object.fromEntries(results.map((t, i) => [String(i), t])));
-    const values = evaluateGraph(graph, Object.fromEntries(inputs.flatMap((x, i) => (x ? [[String(i), x]] : []))));
+    const given = Object.fromEntries(inputs.flatMap((x, i) => (x ? [[String(i), x]] : [])));
+    const values = evaluateGraph(graph, given, given);
     return outs.map((meta, i) => ({ ...values.outputs[String(i)]!, dtype: meta.dtype }));
   }
   if (rules.kind === 'source') throw new ConfigError(`Cannot evaluate "${op}" on its own: it stands for a value that the caller gives.`);
   return rules.reference(attrs, inputs, outs).map((array, i) => ({ ...array, dtype: outs[i]!.dtype }));
+}
+
+/** An input; a weight in a block format, which no graph can take as one, is a state. */
+export function sourceOf(b: GraphBuilder, name: string, meta: Meta): Tensor {
+  if (!isBlockFormat(meta.dtype)) return b.input(name, meta);
+  return b.state({ id: name, meta, role: 'parameter', init: { kind: 'zeros' }, trainable: false });
 }
 
 /** Values of a graph's outputs and writes. @param states current values by State id */

@@ -3,13 +3,13 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/base/random.ts';
 import {
-  GraphBuilder, OP_NAMES, evaluateGraph, evaluateOp, gradients, opOf, sizeOf, type OpName, type Tensor, type TypedArrayND,
+  GraphBuilder, OP_NAMES, evaluateGraph, evaluateOp, gradients, opOf, sizeOf, sourceOf, type OpName, type Tensor, type TypedArrayND,
 } from '../../src/core/index.ts';
 import { cases, distance, floating, normals, operands, scaleOf, type Case } from './samples.ts';
 
 /** Operators without a gradient, on purpose: gradients themselves, the optimizer, and what only inference uses. */
 const NOT_DIFFERENTIABLE: readonly OpName[] = [
-  'rmsNormBackward', 'layerNormBackward', 'attentionBackward', 'pagedAttention', 'linearCrossEntropyGrad', 'adamw', 'globalNorm',
+  'rmsNormBackward', 'layerNormBackward', 'attentionBackward', 'pagedAttention', 'linearCrossEntropyGrad', 'adamw', 'globalNorm', 'dequantise',
 ];
 
 /** Operands that are tables of a model, never parameters. */
@@ -47,7 +47,7 @@ class Loss {
     const given: Record<string, TypedArrayND> = {};
     const take = (name: string, array: TypedArrayND): Tensor => {
       given[name] = array;
-      return b.input(name, array);
+      return sourceOf(b, name, array);
     };
     const x = this.#x.map((array, i) => array && take(`x${i}`, array));
     const terms = apply(b, x).flatMap((y, k) => {
@@ -57,7 +57,7 @@ class Loss {
     const loss = terms.reduce((sum, term) => b.call('add', sum, term));
     const wanted = wantedOf(this.#case, this.#x).map((i) => x[i]!);
     const outputs = Object.fromEntries(gradients(b, loss, wanted).map((t, i) => [String(i), t]));
-    const values = evaluateGraph(b.finish(outputs), given).outputs;
+    const values = evaluateGraph(b.finish(outputs), given, given).outputs;
     return wanted.map((_, i) => ({ ...values[String(i)]!, dtype: 'f32' }));
   }
 

@@ -4,8 +4,9 @@ import type { Executor, TypedArray, Values } from '../../src/backends/executor.t
 import { numbersOf, store } from '../../src/backends/reference/storage.ts';
 import { ARRAYS } from '../../src/backends/run-arguments.ts';
 import { compile } from '../../src/core/compile.ts';
-import { GraphBuilder, opOf, type DType, type OpName, type State, type Target, type Tensor, type TypedArrayND } from '../../src/core/index.ts';
+import { GraphBuilder, isBlockFormat, opOf, type DType, type OpName, type State, type Target, type Tensor, type TypedArrayND } from '../../src/core/index.ts';
 import { decodeProgram, type Program } from '../../src/core/program.ts';
+import type { BlockWeight } from './samples.ts';
 
 export interface OneOp {
   /** Tells its states from those of other programs of the executor. */
@@ -22,7 +23,7 @@ export interface OneOp {
 export interface Prepared {
   readonly program: Program;
   readonly inputs: Values;
-  /** States that an operator takes over, with the values that they start from. */
+  /** States that an operator takes over, and weights in block formats, with the values that they start from. */
   readonly states: ReadonlyMap<string, TypedArray>;
   readonly outputs: readonly string[];
 }
@@ -31,7 +32,9 @@ export interface Prepared {
 const PADDING = [3, 2] as const;
 
 /** Values as an array of their dtype. */
-export function stored({ dtype, data }: TypedArrayND): TypedArray {
+export function stored(x: TypedArrayND | BlockWeight): TypedArray {
+  const { dtype, data } = x;
+  if (isBlockFormat(dtype)) return (x as BlockWeight).blocks;
   const array = new ARRAYS[dtype](data.length);
   store(dtype, data, array);
   return array;
@@ -39,6 +42,7 @@ export function stored({ dtype, data }: TypedArrayND): TypedArray {
 
 /** The values that an array of that dtype can hold. */
 export function rounded(x: TypedArrayND, dtype: DType): TypedArrayND {
+  if (isBlockFormat(x.dtype)) return x;
   const array = stored({ ...x, dtype });
   return { shape: x.shape, dtype, data: numbersOf(dtype, array) };
 }
@@ -59,7 +63,7 @@ export function prepare({ title, op, attrs, x, dtypes, strided: windows }: OneOp
   const operands = x.map((array, i): Tensor | null => {
     if (array === null) return null;
     const name = `x${i}`, { shape, dtype } = array;
-    if (rules.inPlace?.some(([input]) => input === i)) {
+    if (isBlockFormat(dtype) || rules.inPlace?.some(([input]) => input === i)) {
       const id = `${title} ${name}`;
       states.set(id, stored(array));
       const state: State = { id, meta: { shape, dtype }, role: 'buffer', init: { kind: 'zeros' }, trainable: false };
@@ -92,7 +96,7 @@ export function instructionsOf(program: Program): OpName[] {
 export async function execute(executor: Executor, prepared: Prepared): Promise<TypedArray[]> {
   const handle = executor.load(prepared.program);
   try {
-    for (const [id, values] of prepared.states) executor.state(id).set(values);
+    for (const [id, values] of prepared.states) executor.write(id, values);
     const found = await executor.run(handle, prepared.inputs);
     return prepared.outputs.map((name) => found[name]!);
   } finally {

@@ -3,8 +3,11 @@
 
 import { Random } from '../../src/base/random.ts';
 import {
-  ExpressionBuilder, SCALAR_RULES, evaluateOp, type DType, type Expression, type OpAttrs, type OpName, type ScalarFn, type TypedArrayND,
+  BLOCKS, ExpressionBuilder, SCALAR_RULES, evaluateOp, type BlockFormat, type DType, type Expression, type OpAttrs, type OpName, type ScalarFn, type TypedArrayND,
 } from '../../src/core/index.ts';
+import { inBlocks } from './samples.ts';
+
+const FORMATS = Object.keys(BLOCKS) as BlockFormat[];
 
 /** Attributes and operands of one application of an operator. */
 export interface Application<K extends OpName = OpName> {
@@ -57,6 +60,15 @@ export class Draw {
 
   normal(...shape: number[]): TypedArrayND {
     return this.array(shape, () => this.#random.normal());
+  }
+
+  /** A block format, every other time. */
+  format(): BlockFormat | undefined {
+    return this.chance() ? this.pick(...FORMATS) : undefined;
+  }
+
+  weight(format: BlockFormat, m: number, k: number): TypedArrayND {
+    return inBlocks(format, [m, k], this.normal(m, k).data);
   }
 
   /** Integers from `from` to `to`. */
@@ -131,12 +143,14 @@ export const GENERATORS: Generators = {
     return { attrs: { transA, transB }, x: [a, b, r.maybe(() => r.normal(...batch, m, n))] };
   },
   linear(r) {
-    const n = r.size(), m = r.some(), k = r.some();
-    return { attrs: {}, x: [r.normal(n, k), r.normal(m, k), r.maybe(() => r.normal(m)), r.maybe(() => r.normal(n, m))] };
+    const format = r.format(), n = r.size(), m = r.some(), k = format === undefined ? r.some() : BLOCKS[format].values * r.int(1, 3);
+    const weight = format === undefined ? r.normal(m, k) : r.weight(format, m, k);
+    return { attrs: {}, x: [r.normal(n, k), weight, r.maybe(() => r.normal(m)), r.maybe(() => r.normal(n, m))] };
   },
   gather(r) {
-    const v = r.some(33), rest = shapeOf(r, r.int(0, 2), 33), ids = shapeOf(r, r.int(1, 2), 17);
-    return { attrs: {}, x: [r.normal(v, ...rest), r.ints(ids, -2, v)] };
+    const v = r.some(33), rest = shapeOf(r, r.int(0, 2), 33), ids = shapeOf(r, r.int(1, 2), 17), format = r.format();
+    const table = format === undefined ? r.normal(v, ...rest) : r.weight(format, v, BLOCKS[format].values * r.int(1, 2));
+    return { attrs: {}, x: [table, r.ints(ids, -2, v)] };
   },
   scatter(r) {
     const v = r.some(33), rest = shapeOf(r, r.int(0, 2), 33), n = r.size(65);
@@ -202,6 +216,10 @@ export const GENERATORS: Generators = {
     const attrs = { beta1: 0.9, beta2: r.pick(0.95, 0.999), eps: 1e-8, weightDecay: r.pick(0, 0.1) };
     const moments = [r.normal(...shape), r.array(shape, () => r.uniform())];
     return { attrs, x: [r.normal(...shape), r.normal(...shape), ...moments, one(1e-2), one(r.int(1, 1000), 'i32'), one(r.pick(1, 0.25))] };
+  },
+  dequantise(r) {
+    const format = r.pick(...FORMATS);
+    return { attrs: {}, x: [r.weight(format, r.some(49), BLOCKS[format].values * r.int(1, 3))] };
   },
   globalNorm: (r) => ({ attrs: {}, x: Array.from({ length: r.int(1, 5) }, () => r.normal(...shapeOf(r, r.int(1, 2), 100))) }),
 };

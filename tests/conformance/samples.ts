@@ -2,7 +2,7 @@
 
 import { Random } from '../../src/base/random.ts';
 import {
-  OP_NAMES, isFloating, opOf, type OpName, type Sample, type SampleInput, type TypedArrayND,
+  OP_NAMES, decodeBlocks, encodeBlocks, isBlockFormat, isFloating, opOf, type BlockFormat, type OpName, type Sample, type SampleInput, type TypedArrayND,
 } from '../../src/core/index.ts';
 
 export interface Case {
@@ -17,11 +17,23 @@ export function cases(): Case[] {
   return OP_NAMES.flatMap((op) => opOf(op).samples.map((sample) => ({ op, sample, title: `${op}: ${sample.name}` })));
 }
 
+/** A weight in a block format: the values that its bytes stand for. */
+export interface BlockWeight extends TypedArrayND {
+  readonly blocks: Uint8Array;
+}
+
+/** The nearest weight in a block format. */
+export function inBlocks(format: BlockFormat, shape: readonly number[], values: ArrayLike<number>): BlockWeight {
+  const blocks = encodeBlocks(format, Float32Array.from(values));
+  return { shape, dtype: format, data: Float64Array.from(decodeBlocks(format, blocks)), blocks };
+}
+
 /** Values as the sample asks for: standard normal where it says nothing. */
 export function operand(input: SampleInput, random: Random): TypedArrayND {
   const size = input.shape.reduce((n, dim) => n * dim, 1), draw = () => random.uniform();
   const data = Float64Array.from({ length: size }, (_, i) => input.fill?.(i, draw) ?? random.normal());
-  return { shape: input.shape, dtype: input.dtype ?? 'f32', data };
+  const { shape, dtype = 'f32' } = input;
+  return isBlockFormat(dtype) ? inBlocks(dtype, shape, data) : { shape, dtype, data };
 }
 
 /** All operands of a sample. The same title and seed give the same values. */

@@ -1,6 +1,6 @@
 // How far a kernel in f32 may be from the float64 definition.
 
-import { SCALAR_RULES, forEachElement, broadcastStrides, type DType, type Expression, type OpAttrs, type OpName, type TypedArrayND } from '../../src/core/index.ts';
+import { BLOCKS, SCALAR_RULES, isBlockFormat, forEachElement, broadcastStrides, type DType, type Expression, type OpAttrs, type OpName, type TypedArrayND } from '../../src/core/index.ts';
 
 /** One rounding of f32, relative. */
 const F32 = 2 ** -24;
@@ -19,8 +19,9 @@ export function tolerances(op: OpName, attrs: unknown, x: readonly (TypedArrayND
   const own = op === 'map' ? mapErrors(attrs as OpAttrs['map'], x, y, index) : sumErrors(y, INNER[op]?.(x) ?? 1);
   // Rows added to a bf16 table are rounded at each addition.
   const additions = op === 'scatter' && dtype === 'bf16' ? 4 * BF16 * scaleOf(y, 1) : 0;
+  const lost = op === 'linear' ? activationErrors(x) : undefined;
   return own.map((sums, i) => {
-    const error = sums + additions;
+    const error = sums + additions + (lost?.[i] ?? 0);
     if (dtype === 'i32') return error < 0.5 ? 0 : error + 1; // truncation jumps at integers
     return dtype === 'bf16' ? error + BF16 * (Math.abs(y.data[i]!) + error) : error + F32 * Math.abs(y.data[i]!);
   });
@@ -43,6 +44,28 @@ const INNER: Partial<Record<OpName, (x: readonly (TypedArrayND | null)[]) => num
 function sumErrors(y: TypedArrayND, inner: number): Float64Array {
   const error = SUM_ROUNDINGS * F32 * scaleOf(y, Math.max(1, inner));
   return y.data.map(() => error);
+}
+
+/**
+ * What a product with a weight in a block format may lose by rounding activations to signed bytes: half a step of each,
+ * Σ over blocks of max|x|/254 · Σ|w|; and roundings of sums whose parts are larger than they (q4_k's minima).
+ */
+function activationErrors([x, w]: readonly (TypedArrayND | null)[]): Float64Array | undefined {
+  if (!isBlockFormat(w!.dtype)) return undefined;
+  const { values } = BLOCKS[w!.dtype], [n, k] = x!.shape as [number, number], m = w!.shape[0]!;
+  const errors = new Float64Array(n * m);
+  for (let i = 0; i < n; i++) {
+    for (let b = 0; b < k; b += values) {
+      let most = 0;
+      for (let c = b; c < b + values; c++) most = Math.max(most, Math.abs(x!.data[i * k + c]!));
+      for (let j = 0; j < m; j++) {
+        let sum = 0;
+        for (let c = b; c < b + values; c++) sum += Math.abs(w!.data[j * k + c]!);
+        errors[i * m + j]! += most * sum * ((1 + 1e-4) / 254 + 4 * F32 * SUM_ROUNDINGS);
+      }
+    }
+  }
+  return errors;
 }
 
 /** Running error analysis of an expression at every element. */

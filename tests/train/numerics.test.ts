@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { ExecutableProgram, Executor, ProgramHandle, RunOptions, Values } from '../../src/backends/executor.ts';
+import type { ExecutableProgram, Executor, ProgramHandle, RunOptions, TypedArray, Values } from '../../src/backends/executor.ts';
 import { NativeExecutor } from '../../src/backends/native/index.ts';
 import { NumericsError } from '../../src/base/errors.ts';
 import { initialise } from '../../src/models/index.ts';
@@ -24,6 +24,8 @@ class Tampering implements Executor {
   load(program: ExecutableProgram) { return this.#inner.load(program); }
   unload(handle: ProgramHandle) { this.#inner.unload(handle); }
   state(id: string) { return this.#inner.state(id); }
+  write(id: string, values: TypedArray) { this.#inner.write(id, values); }
+  read(id: string) { return this.#inner.read(id); }
   memory() { return this.#inner.memory(); }
   close() { return this.#inner.close(); }
 

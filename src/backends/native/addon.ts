@@ -39,6 +39,8 @@ export interface Addon {
   };
   unload(executor: number, program: number): void;
   state(executor: number, id: string): ArrayBuffer | undefined;
+  /** A state in a block format from ggml's bytes to the kernels' order, or `back` into `blocks`. */
+  arrange(executor: number, id: string, blocks: Uint8Array, dtype: number, rows: number, cols: number, back: boolean): void;
   memory(executor: number): { arenaBytes: number; stateBytes: number };
   start(executor: number, program: number, inputs: readonly ArrayBufferView[], dims: readonly number[], profile: boolean): {
     job: number; promise: Promise<{ outputs: ArrayBuffer[]; seconds?: Float64Array }>;

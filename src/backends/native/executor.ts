@@ -1,10 +1,11 @@
 // The native core as an Executor: names and types around the addon's numbers. Layer: backends.
 
-import { BackendError, ConfigError, InterruptedError } from '../../base/errors.ts';
-import { DTYPES, type DType } from '../../core/dtype.ts';
+import { BackendError, ConfigError, FormatError, InterruptedError } from '../../base/errors.ts';
+import { DTYPES, isBlockFormat, type DType } from '../../core/dtype.ts';
+import { bytesOf, sameShape, showShape, type Meta } from '../../core/shape.ts';
 import type { Target } from '../../core/target.ts';
 import type { ExecutableProgram, Executor, MemoryUse, ProgramHandle, RunOptions, TypedArray, Values } from '../executor.ts';
-import { ARRAYS, orderDims, orderInputs } from '../run-arguments.ts';
+import { ARRAYS, checkValues, orderDims, orderInputs } from '../run-arguments.ts';
 import { type Addon, loadAddon, type Machine, type Peak } from './addon.ts';
 import { failureOf } from './failure.ts';
 
@@ -42,7 +43,7 @@ export class NativeExecutor implements Executor {
   readonly #number: number;
   readonly #target: Target;
   readonly #loaded = new Map<ProgramHandle, Loaded>();
-  readonly #dtypes = new Map<string, DType>();
+  readonly #states = new Map<string, Meta>();
   readonly #views = new Map<string, TypedArray>();
   #closing: Promise<void> | undefined;
 
@@ -92,7 +93,7 @@ export class NativeExecutor implements Executor {
         this.#addon.unload(this.#number, number);
         throw new ConfigError('Cannot load the program: its inputs, outputs or bounded dimensions are not those of its bytes.');
       }
-      for (const { id, meta } of program.states) if (!this.#dtypes.has(id)) this.#dtypes.set(id, meta.dtype);
+      this.#declare(program.states, number);
       this.#loaded.set(loaded, loaded);
       return loaded;
     } catch (error) {
@@ -112,13 +113,28 @@ export class NativeExecutor implements Executor {
     const known = this.#views.get(id);
     if (known !== undefined) return known;
     this.#mustBeOpen(`read state "${id}"`);
-    const buffer = this.#addon.state(this.#number, id), dtype = this.#dtypes.get(id);
-    if (buffer === undefined || dtype === undefined) {
-      throw new ConfigError(`There is no state "${id}": load a program that has it first. There are: ${[...this.#dtypes.keys()].slice(0, 20).join(', ') || 'none'}.`);
-    }
-    const view = new ARRAYS[dtype](buffer);
+    const { dtype } = this.#metaOf(id);
+    if (isBlockFormat(dtype)) throw new ConfigError(`Cannot show the memory of state "${id}": it is ${dtype} in an order of the native core's own. Use write("${id}", …) or read("${id}").`, { path: id });
+    const view = new ARRAYS[dtype](this.#addon.state(this.#number, id)!);
     this.#views.set(id, view);
     return view;
+  }
+
+  write(id: string, values: TypedArray): void {
+    this.#mustBeOpen(`write state "${id}"`);
+    const meta = this.#metaOf(id);
+    checkValues(id, meta, values);
+    if (isBlockFormat(meta.dtype)) this.#arrange(id, meta, values, false);
+    else this.state(id).set(values);
+  }
+
+  read(id: string): TypedArray {
+    this.#mustBeOpen(`read state "${id}"`);
+    const meta = this.#metaOf(id);
+    if (!isBlockFormat(meta.dtype)) return this.state(id).slice();
+    const blocks = new Uint8Array(bytesOf(meta));
+    this.#arrange(id, meta, blocks, true);
+    return blocks;
   }
 
   async run(handle: ProgramHandle, inputs: Readonly<Values>, options: RunOptions = {}): Promise<Values> {
@@ -161,6 +177,29 @@ export class NativeExecutor implements Executor {
       this.#loaded.clear();
     }
     return this.#closing;
+  }
+
+  #metaOf(id: string): Meta {
+    const meta = this.#states.get(id);
+    if (meta !== undefined) return meta;
+    throw new ConfigError(`There is no state "${id}": load a program that has it first. There are: ${[...this.#states.keys()].slice(0, 20).join(', ') || 'none'}.`);
+  }
+
+  #arrange(id: string, { shape: [rows, cols], dtype }: Meta, blocks: TypedArray, back: boolean): void {
+    this.#addon.arrange(this.#number, id, blocks as Uint8Array, DTYPES.indexOf(dtype), rows as number, cols as number, back);
+  }
+
+  /** Remembers the types of a program's states; the native core knows their bytes only. */
+  #declare(states: ExecutableProgram['states'], program: number): void {
+    for (const { id, meta } of states) {
+      const known = this.#states.get(id);
+      if (known === undefined) continue;
+      const same = known.dtype === meta.dtype && (!isBlockFormat(meta.dtype) || sameShape(known.shape, meta.shape));
+      if (same) continue;
+      this.#addon.unload(this.#number, program);
+      throw new FormatError(`Cannot load the program: its state "${id}" is ${meta.dtype}${showShape(meta.shape)}, and here it is ${known.dtype}${showShape(known.shape)}.`, { path: '(program)' });
+    }
+    for (const { id, meta } of states) if (!this.#states.has(id)) this.#states.set(id, meta);
   }
 
   #mustBeOpen(action: string): void {

@@ -9,7 +9,7 @@ import { opOf } from '../../core/op-table.ts';
 import { decodeProgram, resolveDims, type DecodedProgram, type Operand, type ProgramInstruction } from '../../core/program.ts';
 import { REFERENCE_TARGET, type Target } from '../../core/target.ts';
 import type { ExecutableProgram, Executor, MemoryUse, ProgramHandle, RunOptions, TypedArray, Values } from '../executor.ts';
-import { ARRAYS, orderDims, orderInputs } from '../run-arguments.ts';
+import { ARRAYS, checkValues, orderDims, orderInputs } from '../run-arguments.ts';
 import { checkProgram } from './check-program.ts';
 import { allocateCells, readOperand, scribble, writeOperand, type Region } from './memory.ts';
 import { StateMemory } from './state-memory.ts';
@@ -47,11 +47,11 @@ export class ReferenceExecutor implements Executor {
     this.#mustBeOpen('load a program');
     const decoded = decodeProgram(program.bytes);
     checkProgram(decoded, program);
-    const fresh = program.states.flatMap(({ id, meta: { dtype } }, i): [string, StateMemory][] => {
+    const fresh = program.states.flatMap(({ id, meta }, i): [string, StateMemory][] => {
       const { bytes } = decoded.states[i]!, known = this.#states.get(id);
-      if (known === undefined) return [[id, new StateMemory(dtype, bytes)]];
-      if (known.bytes === bytes && known.dtype === dtype) return [];
-      throw new FormatError(`Cannot load the program: its state "${id}" has ${bytes} bytes of ${dtype}, and here it has ${known.bytes} of ${known.dtype}.`, { path: '(program)' });
+      if (known === undefined) return [[id, new StateMemory(meta, bytes)]];
+      if (known.bytes === bytes && known.dtype === meta.dtype) return [];
+      throw new FormatError(`Cannot load the program: its state "${id}" has ${bytes} bytes of ${meta.dtype}, and here it has ${known.bytes} of ${known.dtype}.`, { path: '(program)' });
     });
     const operands = decoded.instructions.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]).concat(decoded.outputs);
     const unit = Math.min(4, ...operands.filter(({ space }) => space === 'arena').map(({ dtype }) => DTYPE_BYTES[dtype]));
@@ -73,6 +73,18 @@ export class ReferenceExecutor implements Executor {
     const known = this.#states.get(id);
     if (known !== undefined) return known.view;
     throw new ConfigError(`There is no state "${id}": load a program that has it first. There are: ${[...this.#states.keys()].slice(0, 20).join(', ') || 'none'}.`);
+  }
+
+  write(id: string, values: TypedArray): void {
+    this.#mustBeOpen(`write state "${id}"`);
+    const view = this.state(id);
+    checkValues(id, this.#states.get(id)!.meta, values);
+    view.set(values);
+  }
+
+  read(id: string): TypedArray {
+    this.#mustBeOpen(`read state "${id}"`);
+    return this.state(id).slice();
   }
 
   async run(handle: ProgramHandle, inputs: Readonly<Values>, options: RunOptions = {}): Promise<Values> {

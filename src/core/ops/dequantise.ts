@@ -4,7 +4,7 @@ import { ndarray } from '../ndarray.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Op } from '../op.ts';
 import { ranked, refuse } from '../check.ts';
-import { isBlockFormat } from '../dtype.ts';
+import { BLOCKS, isBlockFormat, type BlockFormat } from '../dtype.ts';
 
 export const dequantise: Op<OpAttrs['dequantise']> = {
   kind: 'primitive',
@@ -19,5 +19,5 @@ export const dequantise: Op<OpAttrs['dequantise']> = {
   blocks: [0],
   // Arrays of the reference hold the values that the format stands for.
   reference: (_a, [weight], [y]) => [ndarray(y!.shape as number[], weight!.data)],
-  samples: [],
+  samples: (Object.keys(BLOCKS) as BlockFormat[]).map((dtype) => ({ name: dtype, attrs: {}, inputs: [{ shape: [21, 2 * BLOCKS[dtype].values], dtype }] })),
 };

@@ -3,6 +3,7 @@
 import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Builder, type Op } from '../op.ts';
 import { agree, ranked, shaped } from '../check.ts';
+import { blockWorkspace } from '../block-workspace.ts';
 import { gemmWorkspace } from '../gemm-workspace.ts';
 import { isBlockFormat } from '../dtype.ts';
 import { maxOf, sizeOf } from '../shape.ts';
@@ -36,7 +37,10 @@ export const linear: Op<OpAttrs['linear']> = {
     ];
   },
   flops: (_a, [x, w]) => 2 * sizeOf(x!.shape) * maxOf(w!.shape[0]!),
-  workspace: (_a, _x, [y], t) => gemmWorkspace(y!.dtype, t),
+  workspace(_a, [x, w], [y], t) {
+    if (!isBlockFormat(w!.dtype)) return gemmWorkspace(y!.dtype, t);
+    return blockWorkspace(w!.dtype, maxOf(x!.shape[0]!), maxOf(x!.shape[1]!));
+  },
   reuse: [[3, 0]],
   addend: { input: 3, to: 0 },
   compute: { inputs: [0, 1], outputs: [0] },
@@ -46,6 +50,10 @@ export const linear: Op<OpAttrs['linear']> = {
     { name: 'plain', attrs: {}, inputs: [{ shape: [37, 24] }, { shape: [50, 24] }, null, null] },
     { name: 'bias and addend', attrs: {}, inputs: [{ shape: [13, 33] }, { shape: [21, 33] }, { shape: [21] }, { shape: [13, 21] }] },
     { name: 'one token', attrs: {}, inputs: [{ shape: [1, 65] }, { shape: [40, 65] }, { shape: [40] }, null] },
+    { name: 'q8_0', attrs: {}, inputs: [{ shape: [3, 64] }, { shape: [19, 64], dtype: 'q8_0' }, { shape: [19] }, { shape: [3, 19] }] },
+    { name: 'q4_0', attrs: {}, inputs: [{ shape: [1, 288] }, { shape: [40, 288], dtype: 'q4_0' }, null, null] },
+    { name: 'q4_k', attrs: {}, inputs: [{ shape: [11, 256] }, { shape: [37, 256], dtype: 'q4_k' }, null, null] },
+    { name: 'q6_k', attrs: {}, inputs: [{ shape: [2, 512] }, { shape: [9, 512], dtype: 'q6_k' }, null, { shape: [2, 9] }] },
     { name: 'no tokens', attrs: {}, inputs: [{ shape: [0, 8] }, { shape: [4, 8] }, null, null] },
   ],
 };

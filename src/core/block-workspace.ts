@@ -1,0 +1,12 @@
+// Scratch for products with weights in a block format: activations as bytes with what belongs to a block. Layer: core.
+// The same numbers as native/cpu/linear-blocks.h (tokenBytes).
+
+import { BLOCKS, type BlockFormat } from './dtype.ts';
+
+/** Bytes of a block's activations: the values (q8_0: as words), their sums or offsets, and a scale. */
+const ACTIVATION_BYTES: Readonly<Record<BlockFormat, number>> = { q8_0: 68, q4_0: 40, q4_k: 276, q6_k: 324 };
+
+/** @param n most tokens @param k values of each */
+export function blockWorkspace(format: BlockFormat, n: number, k: number): number {
+  return n * Math.ceil((k / BLOCKS[format].values) * ACTIVATION_BYTES[format] / 64) * 64;
+}
