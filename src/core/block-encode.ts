@@ -76,7 +76,7 @@ const encodeQ4K: Encode = (x, from, out, to, scratch) => {
   for (let j = 0; j < 8; j++) {
     const [scale, low] = scaleAndMin(j, (i) => out[to + 4 + i]!), step = fround(d * scale), offset = fround(dMin * low);
     if (step === 0) continue; // the search's levels stay
-    for (let i = 32 * j; i < 32 * (j + 1); i++) levels[i] = nearestWithin(fround(fround(x[from + i]! + offset) / step), 0, 15);
+    for (let i = 32 * j; i < 32 * (j + 1); i++) levels[i] = nearestWithin(fround(x[from + i]! + offset) / step, 0, 15);
   }
   for (let j = 0; j < 4; j++) {
     for (let i = 0; i < 32; i++) out[to + 16 + 32 * j + i] = levels[64 * j + i]! | (levels[64 * j + 32 + i]! << 4);
@@ -120,7 +120,7 @@ const encodeQ6K: Encode = (x, from, out, to, scratch) => {
     const scale = (min(127, nearestInt(fround(inverse * scales[j]!))) << 24) >> 24, step = fround(d * scale);
     out[to + 192 + j] = scale;
     if (step === 0) continue; // the search's levels stay
-    for (let i = 16 * j; i < 16 * (j + 1); i++) levels[i] = 32 + nearestWithin(fround(x[from + i]! / step), -32, 31);
+    for (let i = 16 * j; i < 16 * (j + 1); i++) levels[i] = 32 + nearestWithin(x[from + i]! / step, -32, 31);
   }
   for (let part = 0; part < 2; part++) {
     const at = 128 * part, low = to + 64 * part, high = to + 128 + 32 * part;
