@@ -49,33 +49,74 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, MAX_WRITE_BYTES));
 }
 
+/** A file that is written bit by bit, and appears whole with `commit`, or not at all. Errors are StorageErrors with a remedy. */
+export class DurableFile {
+  readonly path: string;
+  readonly #temporary: string;
+  #fd: number | undefined;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#temporary = temporaryName(path);
+    this.#fd = this.#try(() => openSync(this.#temporary, 'w'));
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#try(() => writeAll(this.#fd!, bytes));
+  }
+
+  /** Flushes what was written and puts it in the place of the old file. */
+  commit(): void {
+    this.#try(() => {
+      fsyncSync(this.#fd!);
+      this.#close();
+      renameSync(this.#temporary, this.path);
+      syncFolder(dirname(this.path));
+    });
+  }
+
+  /** Forgets what was written; the old file is still there. Does nothing after a commit or an error. */
+  discard(): void {
+    this.#close();
+    try {
+      rmSync(this.#temporary, { force: true });
+    } catch {
+      // What stopped the write may stop this too; the first error is the one to tell.
+    }
+  }
+
+  #close(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) closeSync(fd);
+  }
+
+  #try<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      this.discard();
+      throw storageError('write', this.path, cause);
+    }
+  }
+}
+
 /**
  * Writes a file atomically and durably from one or more chunks.
  *
  * @throws {StorageError} with a remedy; the old file is then still there, the temporary one is gone
  */
 export function writeDurable(path: string, chunks: string | Uint8Array | Iterable<Uint8Array>): void {
-  const temporary = temporaryName(path);
-  let fd: number | undefined;
+  const file = new DurableFile(path);
   try {
-    fd = openSync(temporary, 'w');
-    if (typeof chunks === 'string') writeAll(fd, Buffer.from(chunks));
-    else if (chunks instanceof Uint8Array) writeAll(fd, chunks);
-    else for (const chunk of chunks) writeAll(fd, chunk);
-    fsyncSync(fd);
-    closeSync(fd);
-    fd = undefined;
-    renameSync(temporary, path);
-    syncFolder(dirname(path));
-  } catch (cause) {
-    if (fd !== undefined) closeSync(fd);
-    try {
-      rmSync(temporary, { force: true });
-    } catch {
-      // What stopped the write may stop this too; the first error is the one to tell.
-    }
-    throw storageError('write', path, cause);
+    if (typeof chunks === 'string') file.write(Buffer.from(chunks));
+    else if (chunks instanceof Uint8Array) file.write(chunks);
+    else for (const chunk of chunks) file.write(chunk);
+  } catch (error) {
+    file.discard();
+    throw error;
   }
+  file.commit();
 }
 
 /** Makes a folder and its parents. @throws {StorageError} with a remedy */
