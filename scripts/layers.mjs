@@ -30,7 +30,7 @@ const PURE = ['core', 'search', 'nn', 'base', 'tokenizer', 'models'];
 const FILE_ACCESS = {
   base: ['durable', 'lock'],
   tokenizer: ['files', 'train-parallel', 'count-worker'],
-  models: ['model-folder', 'weight-files'],
+  models: ['gguf-file', 'model-folder', 'readable-file', 'weight-files'],
 };
 
 /** Most files in a chain of imports inside one folder: beyond it nobody can follow what a change reaches. */

@@ -17,6 +17,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   generate: { summary: 'continue a text with a model', load: async () => (await import('./commands/generate.ts')).generate },
   logits: { summary: 'print the scores of every next token', load: async () => (await import('./commands/logits.ts')).logits },
   score: { summary: 'say how likely a model finds given completions', load: async () => (await import('./commands/score.ts')).score },
+  export: { summary: 'write a model as GGUF or safetensors', load: async () => (await import('./commands/export.ts')).exportCommand },
   bench: { summary: 'measure speed against limits and peers', load: async () => (await import('./commands/bench.ts')).bench },
   info: { summary: 'describe this machine, the versions and the native core', load: async () => (await import('./commands/info.ts')).info },
 };

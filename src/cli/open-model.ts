@@ -1,19 +1,21 @@
-// A model folder, ready to be asked: weights, tokenizer, ids that end a text. Layer: cli.
+// A model folder or GGUF file, ready to be asked: weights, tokenizer, ids that end a text. Layer: cli.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, FormatError } from '../base/errors.ts';
 import type { Executor } from '../backends/executor.ts';
 import { Engine, type EngineOptions } from '../engine/index.ts';
-import { CONFIG_FILE, loadModel, type LoadedModel } from '../models/index.ts';
+import { CONFIG_FILE, isGguf, loadGguf, loadModel, withWeightTypes, type LoadedModel, type Model, type WeightType } from '../models/index.ts';
 import { loadTokenizer, TOKENIZER_FILE, type Tokenizer } from '../tokenizer/index.ts';
 import { listCheckpoints } from '../train/checkpoint.ts';
 import type { Io } from './command.ts';
 import { GENERATION_FILE } from './prepare-data.ts';
 
-/** An opened model folder. */
+/** An opened model. Its matrices have the types that the file has; `full` has all in f32, as for training. */
 export interface OpenModel extends LoadedModel {
-  readonly folder: string;
+  readonly full: Model;
+  /** The model folder or file. */
+  readonly path: string;
   readonly tokenizer: Tokenizer | undefined;
   readonly stopIds: readonly number[];
   readonly beginId: number | undefined;
@@ -32,12 +34,45 @@ export function modelFolder(path: string, io?: Io): string {
   return last.path;
 }
 
-/** @throws {StorageError | FormatError} if a file is missing or damaged */
-export function openModel(path: string, io?: Io): OpenModel {
-  const folder = modelFolder(path, io), loaded = loadModel(folder);
-  const tokenizer = existsSync(join(folder, TOKENIZER_FILE)) ? loadTokenizer(folder) : undefined;
-  const generation = { ...loaded.rest, ...readGeneration(join(folder, GENERATION_FILE)) };
-  return { ...loaded, folder, tokenizer, stopIds: idsOf(generation['eos_token_id']), beginId: idsOf(generation['bos_token_id'])[0] };
+/**
+ * Opens a model folder, a run's model, or a GGUF file.
+ *
+ * @param types other types for the matrices than the file has
+ * @throws {StorageError | FormatError} if a file is missing or damaged
+ */
+export function openModel(path: string, io?: Io, types?: (stored: WeightType) => WeightType): OpenModel {
+  const opened = isGguf(path) ? openGguf(path, io) : openFolder(modelFolder(path, io)), { loaded } = opened;
+  const model = withWeightTypes(loaded.model, (state) => (types ?? ((stored) => stored))(loaded.storedType(state)));
+  return { ...loaded, model, full: loaded.model, path: opened.path, tokenizer: opened.tokenizer, stopIds: idsOf(opened.ids['eos_token_id']), beginId: idsOf(opened.ids['bos_token_id'])[0] };
+}
+
+interface Opened {
+  readonly path: string;
+  readonly loaded: LoadedModel;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly ids: Readonly<Record<string, unknown>>;
+}
+
+function openFolder(folder: string): Opened {
+  const loaded = loadModel(folder), tokenizer = existsSync(join(folder, TOKENIZER_FILE)) ? loadTokenizer(folder) : undefined;
+  return { path: folder, loaded, tokenizer, ids: { ...loaded.rest, ...readGeneration(join(folder, GENERATION_FILE)) } };
+}
+
+function openGguf(path: string, io: Io | undefined): Opened {
+  const loaded = loadGguf(path), { tokenizer } = loaded;
+  if (typeof tokenizer !== 'string') return { path, loaded, tokenizer, ids: loaded.rest };
+  io?.note(`No text with "${path}", only token ids: ${tokenizer}.`);
+  return { path, loaded, tokenizer: undefined, ids: loaded.rest };
+}
+
+/** The tokenizer that a path stands for: a tokenizer.json, a model folder or run, a GGUF file. */
+export function openTokenizer(path: string, io: Io): Tokenizer {
+  if (path.endsWith('.json') && existsSync(path)) return loadTokenizer(path);
+  if (!isGguf(path)) return loadTokenizer(modelFolder(path, io));
+  const { tokenizer, close } = loadGguf(path);
+  close();
+  if (typeof tokenizer === 'string') throw new ConfigError(`Cannot tokenize with "${path}": ${tokenizer}. Use the model folder that it was made from.`);
+  return tokenizer;
 }
 
 function readGeneration(path: string): Record<string, unknown> {
@@ -54,7 +89,7 @@ const idsOf = (value: unknown): number[] => (Array.isArray(value) ? value : [val
 /** An engine over an opened model. */
 export function openEngine(open: OpenModel, executor: Executor, options: Partial<EngineOptions> = {}): Engine {
   return new Engine(open.model, {
-    executor, read: open.read, stopIds: open.stopIds, ...(open.tokenizer === undefined ? {} : { tokenizer: open.tokenizer }), ...options,
+    executor, read: open.readStored, stopIds: open.stopIds, ...(open.tokenizer === undefined ? {} : { tokenizer: open.tokenizer }), ...options,
   });
 }
 

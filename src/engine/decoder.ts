@@ -1,20 +1,22 @@
 // The model as a function of tokens and a cache: one program for prefill and decoding. Layer: engine.
 
 import { ShapeError } from '../base/errors.ts';
-import type { Executor, ProgramHandle } from '../backends/executor.ts';
+import type { Executor, ProgramHandle, TypedArray } from '../backends/executor.ts';
 import { compile, type State } from '../core/index.ts';
 import { cachedGraph, type Model } from '../models/index.ts';
 
 export interface DecoderOptions {
   readonly executor: Executor;
-  /** A parameter's values; `loadModel(path).read` is one such function. */
-  readonly read: (state: State) => Float32Array;
+  /** A parameter's values in its dtype; `loadModel(path).readStored` is one such function. */
+  readonly read: (state: State) => TypedArray;
   /** Most new tokens of one run: the size of a prefill's pieces. */
   readonly maxTokens: number;
   readonly maxSeqs: number;
   readonly maxLength: number;
   readonly slots: number;
   readonly compute?: 'f32' | 'bf16';
+  /** What keys and values are kept in, f32. */
+  readonly cacheDtype?: 'f32' | 'bf16';
 }
 
 /** One new token of a sequence. */
@@ -46,8 +48,7 @@ export class Decoder {
     this.#table = new Int32Array(this.maxSeqs * this.maxLength);
     for (const state of program.states) {
       if (state.role === 'cache') continue;
-      const values = state.init.kind === 'values' ? state.init.values() : options.read(state);
-      (this.#executor.state(state.id) as Float32Array).set(values);
+      this.#executor.write(state.id, state.init.kind === 'values' ? state.init.values() : options.read(state));
     }
   }
 

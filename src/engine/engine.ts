@@ -1,7 +1,7 @@
 // Generation: many sequences over one decoder. Layer: engine. A step is schedule, run, postprocess.
 
 import { CapacityError, ConfigError, InterruptedError } from '../base/errors.ts';
-import type { Executor } from '../backends/executor.ts';
+import type { Executor, TypedArray } from '../backends/executor.ts';
 import type { State } from '../core/index.ts';
 import type { Model } from '../models/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
@@ -12,8 +12,8 @@ import { StopMatcher } from './stop-matcher.ts';
 
 export interface EngineOptions {
   readonly executor: Executor;
-  /** A parameter's values; `loadModel(path).read` is one such function. */
-  readonly read: (state: State) => Float32Array;
+  /** A parameter's values in its dtype; `loadModel(path).readStored` is one such function. */
+  readonly read: (state: State) => TypedArray;
   /** Without one, text is always empty: ids go in and come out. */
   readonly tokenizer?: Tokenizer;
   /** Tokens that end a text (`eos_token_id`). */
@@ -25,6 +25,8 @@ export interface EngineOptions {
   /** Most tokens of a sequence, prompt included; the model's own limit, but at most 2048. */
   readonly maxLength?: number;
   readonly compute?: 'f32' | 'bf16';
+  /** What keys and values are kept in, f32; bf16 takes half the memory. */
+  readonly cacheDtype?: 'f32' | 'bf16';
 }
 
 export interface GenerateOptions extends Partial<Sampling> {

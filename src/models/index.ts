@@ -1,7 +1,12 @@
 // Model families, and what is derived from them. Layer: models.
-// A browser imports the files it needs instead: all but model-folder.ts and weight-files.ts are pure.
+// A browser imports the files it needs instead: all but model-folder.ts, gguf-file.ts,
+// readable-file.ts and weight-files.ts are pure.
 export * from './config.ts';
 export * from './family.ts';
+export * from './gguf.ts';
+export * from './gguf-file.ts';
+export * from './gguf-header.ts';
+export { formatGguf, type GgufEntry, type GgufTensorToStore } from './gguf-write.ts';
 export * from './initialise.ts';
 export * from './model.ts';
 export * from './model-folder.ts';
@@ -9,4 +14,6 @@ export * from './presets.ts';
 export * from './registry.ts';
 export * from './safetensors.ts';
 export * from './trace.ts';
-export type { MapFile } from './weight-files.ts';
+export type { MapFile } from './readable-file.ts';
+export * from './weight-mixtures.ts';
+export * from './weight-types.ts';

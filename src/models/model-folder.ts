@@ -11,7 +11,9 @@ import { parseConfig } from './config.ts';
 import { weightName, type StoredName } from './family.ts';
 import { createModel, type Model } from './model.ts';
 import { formatHeader, type StoredTensor, type TensorToStore } from './safetensors.ts';
-import { fileWithin, WeightFile, type MapFile } from './weight-files.ts';
+import type { MapFile } from './readable-file.ts';
+import { fileWithin, WeightFile } from './weight-files.ts';
+import { asValues, computedType, encodeWeights, type WeightType, type WeightValues } from './weight-types.ts';
 
 export const CONFIG_FILE = 'config.json';
 export const WEIGHTS_FILE = 'model.safetensors';
@@ -31,6 +33,10 @@ export interface LoadedModel {
    * @param out where to put them; without it a new array, or a read-only view where the file is mapped
    */
   read(state: State, out?: Float32Array): Float32Array;
+  /** The type to compute a matrix in: the file's own, but bf16 for f16, which has no kernels. */
+  storedType(state: State): WeightType;
+  /** A State's values in its own dtype (`withWeightTypes`), as an executor takes them. @throws {NumericsError} if a block format cannot hold them */
+  readStored(state: State): WeightValues;
   /** Closes the files. What was read stays; mapped views live as long as the mapping. */
   close(): void;
 }
@@ -61,6 +67,8 @@ export function loadModel(folder: string, options: { readonly mapFile?: MapFile 
     return {
       model, rest,
       read: (state, out) => readState(state, sources.get(state.id), out),
+      storedType: (state) => computedType(typeOfSource(sources.get(state.id))),
+      readStored: (state) => readStored(state, sources.get(state.id)),
       close: () => files.forEach((file) => file.close()),
     };
   } catch (error) {
@@ -205,6 +213,16 @@ function readState(state: State, source: Source | undefined, out?: Float32Array)
   const [rows, columns] = tensor.shape as [number, number], read = new Float32Array(values.length);
   file.readF32(tensor, read);
   return transpose(read, rows, columns, values);
+}
+
+const FILE_TYPES: Readonly<Record<string, WeightType>> = { F32: 'f32', BF16: 'bf16', F16: 'f16' };
+
+const typeOfSource = (source: Source | undefined): WeightType => FILE_TYPES[source?.tensor.dtype ?? ''] ?? 'f32';
+
+function readStored(state: State, source: Source | undefined): WeightValues {
+  const type = state.meta.dtype as WeightType;
+  if (type === 'f32' || source === undefined || source.stored.transposed || typeOfSource(source) !== type) return encodeWeights(type, readState(state, source));
+  return asValues(type, source.file.readBytes(source.tensor, 0, Infinity));
 }
 
 /** Tiles of 32×32 keep both sides in the first-level cache (8 kB). */

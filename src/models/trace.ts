@@ -64,6 +64,8 @@ export interface CacheOptions {
   readonly maxLength: number;
   /** Rows of the cache, shared by all sequences. */
   readonly slots: number;
+  /** What keys and values are kept in, f32; bf16 takes half the memory and half the time to read. */
+  readonly cacheDtype?: 'f32' | 'bf16';
 }
 
 /**
@@ -75,7 +77,7 @@ export interface CacheOptions {
  *
  * @throws {CapacityError} if maxLength is more than the model's positions
  */
-export function cachedGraph(model: Model, { maxTokens, maxSeqs, maxLength, slots: nSlots }: CacheOptions): Graph {
+export function cachedGraph(model: Model, { maxTokens, maxSeqs, maxLength, slots: nSlots, cacheDtype = 'f32' }: CacheOptions): Graph {
   if (maxLength > model.dims.maxPositions) {
     throw new CapacityError(`Cannot decode ${maxLength} positions: the model tells ${model.dims.maxPositions} apart. Ask for less.`, { need: maxLength, have: model.dims.maxPositions });
   }
@@ -87,9 +89,9 @@ export function cachedGraph(model: Model, { maxTokens, maxSeqs, maxLength, slots
   const writes: [State, Tensor][] = [];
   const cached = (layer: number, part: 'k' | 'v', fresh: Tensor): Tensor => {
     const state: State = {
-      id: `cache.${layer}.${part}`, meta: { shape: [nSlots, ...fresh.shape.slice(1)], dtype: 'f32' }, role: 'cache', init: { kind: 'zeros' }, trainable: false,
+      id: `cache.${layer}.${part}`, meta: { shape: [nSlots, ...fresh.shape.slice(1)], dtype: cacheDtype }, role: 'cache', init: { kind: 'zeros' }, trainable: false,
     };
-    const updated = b.one('scatter', { mode: 'set' }, [b.state(state), slots, fresh]); // [slots, KV, D]
+    const updated = b.one('scatter', { mode: 'set' }, [b.state(state), slots, b.cast(fresh, cacheDtype)]); // [slots, KV, D]
     writes.push([state, updated]);
     return updated;
   };

@@ -31,11 +31,11 @@ export function embeddingTable(ctx: Context, name: string, shape: readonly [rows
 }
 
 /**
- * Row `ids[n]` of a table for each token.
+ * Row `ids[n]` of a table for each token, in f32 whatever the table is stored in.
  *
  * @param table [rows, C] @param ids i32 [N]
  * @returns [N, C]
  */
 export function lookup(ctx: Context, table: Tensor, ids: Tensor): Tensor {
-  return ctx.b.one('gather', {}, [table, ids]);
+  return ctx.b.cast(ctx.b.one('gather', {}, [table, ids]), 'f32');
 }

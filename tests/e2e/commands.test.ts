@@ -52,6 +52,51 @@ describe('athanor tokenize', () => {
   });
 });
 
+describe('athanor export', () => {
+  const logits = async (model: string): Promise<number[]> => {
+    const { code, stdout, stderr } = await athanor(['logits', model, '--text', 'The miller', '--json'], { cwd });
+    expect(code, stderr).toBe(0);
+    return jsonLines(stdout)[0]!.logits as number[];
+  };
+
+  it('writes a GGUF file that every command takes, and a model folder of it again', async () => {
+    const file = join(cwd, 'run.gguf'), folder = join(cwd, 'again'), exported = await athanor(['export', run, '--to', 'gguf', '--out', file, '--json'], { cwd });
+    expect(exported.code, exported.stderr).toBe(0);
+    expect(jsonLines(exported.stdout)).toEqual([{ path: file, to: 'gguf', dtype: 'f32' }]);
+    const expected = await logits(run);
+    expect(await logits(file)).toEqual(expected);
+    expect((await athanor(['export', file, '--to', 'safetensors', '--out', folder], { cwd })).code).toBe(0);
+    expect(await logits(folder)).toEqual(expected);
+    const input = 'The miller has 1234 sacks.\n';
+    const { stdout: ids } = await athanor(['tokenize', run, '--json'], { cwd, input });
+    expect((await athanor(['tokenize', file, '--json'], { cwd, input })).stdout).toBe(ids);
+    const continuation = ['--prompt', 'The miller', '--max-tokens', '8', '--seed', '3', '--json'];
+    expect((await athanor(['generate', file, ...continuation], { cwd })).stdout).toBe((await athanor(['generate', run, ...continuation], { cwd })).stdout);
+    const pair = '{"prompt": "The", "completion": " miller"}\n';
+    expect((await athanor(['score', file, '--json'], { cwd, input: pair })).stdout).toBe((await athanor(['score', run, '--json'], { cwd, input: pair })).stdout);
+  });
+
+  it('computes with what it stores in fewer bits', async () => {
+    const expected = await logits(run), size = Math.max(...expected.map(Math.abs));
+    for (const [dtype, bound] of [['bf16', 0.01], ['q8_0', 0.03]] as const) {
+      const file = join(cwd, `run-${dtype}.gguf`);
+      expect((await athanor(['export', run, '--to', 'gguf', '--dtype', dtype, '--out', file], { cwd })).code).toBe(0);
+      const difference = Math.max(...(await logits(file)).map((value, i) => Math.abs(value - expected[i]!)));
+      expect(difference).toBeGreaterThan(0);
+      expect(difference, dtype).toBeLessThan(bound * size);
+    }
+  });
+
+  it.each([
+    [['export', 'MODEL', '--to', 'gguff', '--out', 'x'], 'did you mean "gguf"'], [['export', 'MODEL', '--to', 'gguf', '--dtype', 'q4_k', '--out', 'x'], 'q4_k_m'],
+    [['export', 'MODEL', '--to', 'gguf'], '--out PATH'], [['export', 'MODEL', '--out', 'x'], '--to gguf|safetensors'], [['export', 'MODEL', '--to', 'safetensors', '--dtype', 'bf16', '--out', 'x'], 'written in f32'],
+  ])('refuses %j', async (args, message) => {
+    const { code, stderr } = await athanor(args.map((word) => (word === 'MODEL' ? run : word)), { cwd });
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+  });
+});
+
 describe('athanor generate', () => {
   it('gives the same text for the same seed, and what --json promises', async () => {
     const args = ['generate', run, '--prompt', 'The miller', '--max-tokens', '8', '--seed', '3', '--json'];

@@ -22,7 +22,7 @@ export const generate: Command = {
     'Continues a prompt, printing the text as it comes. A base model continues; it does not answer. With --json the whole',
     'answer is one line: {text, ids, logprobs, finishReason}; with --profile too, {…, profile}. The same seed gives the same text.',
   ].join('\n'),
-  arguments: [{ name: 'MODEL', about: 'a model folder, or a run folder' }],
+  arguments: [{ name: 'MODEL', about: 'a model folder, a run folder, or a GGUF file' }],
   options: {
     prompt: { kind: 'text', value: 'TEXT', about: 'what to continue; - reads standard input' },
     'prompt-ids': { kind: 'text', value: '1,2,3', about: 'the prompt as token ids (a folder without a tokenizer will do)' },

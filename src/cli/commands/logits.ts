@@ -12,7 +12,7 @@ export const logits: Command = {
     'Runs a model over tokens and prints the logits of the token that comes next; with --all, of the one after each position,',
     'a line each. A folder without a tokenizer will do with --ids. Without --json the ten likeliest tokens are shown.',
   ].join('\n'),
-  arguments: [{ name: 'MODEL', about: 'a model folder, or a run folder' }],
+  arguments: [{ name: 'MODEL', about: 'a model folder, a run folder, or a GGUF file' }],
   options: {
     ids: { kind: 'text', value: '1,2,3', about: 'the tokens' },
     text: { kind: 'text', value: 'TEXT', about: 'the tokens as text' },

@@ -1,0 +1,77 @@
+// athanor export: the same weights in another form. Layer: cli.
+
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { byteSize, duration } from '../../base/progress.ts';
+import { makeFolder, writeDurable } from '../../base/durable.ts';
+import { ConfigError } from '../../base/errors.ts';
+import { MIXTURES, saveGguf, saveModel, type Mixture } from '../../models/index.ts';
+import { saveTokenizer } from '../../tokenizer/index.ts';
+import type { Arguments } from '../arguments.ts';
+import type { Command, Io } from '../command.ts';
+import { didYouMean } from '../nearest.ts';
+import { openModel, type OpenModel } from '../open-model.ts';
+import { GENERATION_FILE } from '../prepare-data.ts';
+
+const FORMATS = ['gguf', 'safetensors'];
+
+export const exportCommand: Command = {
+  name: 'export',
+  about: [
+    'Writes a model in another form. gguf: one file for llama.cpp and its relatives (and for every command here), its matrices as',
+    '--dtype says: f32, bf16, f16, q8_0 (8 bits), q4_0 (4 bits), or q4_k_m (4 bits, 6 where they count). safetensors: a model',
+    'folder in f32, from a GGUF file too. One tensor at a time is in memory, and the output appears whole or not at all.',
+  ].join('\n'),
+  arguments: [{ name: 'MODEL', about: 'a model folder, a run folder, or a GGUF file' }],
+  options: {
+    to: { kind: 'text', value: 'FORMAT', about: 'gguf or safetensors' },
+    dtype: { kind: 'text', value: 'TYPE', about: `of the matrices in a GGUF file: ${MIXTURES.join(', ')} (default: f32)` },
+    out: { kind: 'text', value: 'PATH', about: 'the file, or for safetensors the folder' },
+  },
+  examples: ['athanor export runs/first --to gguf --dtype q8_0 --out first.gguf', 'athanor export first.gguf --to safetensors --out models/first'],
+  pipeProgressMs: 10_000,
+  async run(args, io) {
+    const to = oneOf(args, 'to', FORMATS), dtype = oneOf(args, 'dtype', MIXTURES, 'f32') as Mixture, out = args.text('out');
+    if (out === undefined || out === '') throw new ConfigError('Cannot export: say where to, with --out PATH.', { path: 'out' });
+    if (to === 'safetensors' && dtype !== 'f32') throw new ConfigError(`Cannot write safetensors as ${dtype}: model folders are written in f32. Leave --dtype out, or use --to gguf.`, { path: 'dtype' });
+    const open = openModel(args.words[0]!, io);
+    try {
+      if (resolve(open.path) === resolve(out)) throw new ConfigError(`Cannot export "${open.path}" onto itself: choose another --out.`, { path: 'out' });
+      if (to === 'gguf') await toGguf(open, out, dtype, io);
+      else toFolder(open, out);
+      io.result({ path: out, to, ...(to === 'gguf' ? { dtype } : {}) }, `wrote ${out}`);
+    } finally {
+      open.close();
+    }
+  },
+};
+
+function oneOf(args: Arguments, name: string, known: readonly string[], absent?: string): string {
+  const value = args.text(name) ?? absent;
+  if (value !== undefined && known.includes(value)) return value;
+  if (value === undefined) throw new ConfigError(`Cannot export: say what, with --${name} ${known.join('|')}.`, { path: name });
+  throw new ConfigError(`Cannot export with --${name} "${value}"${didYouMean(value, known)} Choose ${known.join(', ')}.`, { path: name });
+}
+
+async function toGguf(open: OpenModel, out: string, mixture: Mixture, io: Io): Promise<void> {
+  const begun = performance.now(), { full, read, tokenizer, beginId, stopIds } = open;
+  const note = await saveGguf(out, {
+    model: full, read, mixture, tokenizer, special: { begin: beginId, ends: stopIds }, name: basename(resolve(open.path)).replace(/\.gguf$/, ''),
+  }, {
+    signal: io.signal,
+    progress: (done, total) => io.progress.update(() => {
+      const left = ((performance.now() - begun) / 1000) * (total / done - 1);
+      return `writing ${basename(out)}: ${Math.floor((100 * done) / total)}% of ${byteSize(4 * total)} in f32, ${duration(left)} left`;
+    }),
+  });
+  io.progress.clear();
+  if (note !== undefined) io.note(`Note: ${note}.`);
+}
+
+function toFolder(open: OpenModel, out: string): void {
+  const ids = { ...(open.beginId === undefined ? {} : { bos_token_id: open.beginId }), ...(open.stopIds.length === 0 ? {} : { eos_token_id: open.stopIds.length === 1 ? open.stopIds[0] : open.stopIds }) };
+  makeFolder(out);
+  if (open.tokenizer !== undefined) saveTokenizer(open.tokenizer, join(out, 'tokenizer.json'));
+  if (!existsSync(join(out, GENERATION_FILE)) && Object.keys(ids).length > 0) writeDurable(join(out, GENERATION_FILE), `${JSON.stringify(ids, null, 2)}\n`);
+  saveModel(out, open.full, open.read, { ...open.rest, ...ids });
+}
