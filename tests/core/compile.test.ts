@@ -149,3 +149,13 @@ describe('compile()', () => {
     expect([executor.state('first'), executor.state('second')]).toEqual([Float32Array.of(2, 4, 6), Float32Array.of(2, 4, 6)]);
   });
 });
+
+describe('compute in bf16', () => {
+  it('leaves the types of outputs and of states that are written to the caller', () => {
+    const b = new GraphBuilder(), state = parameter('kept', [N, V]);
+    const y = b.one('linear', {}, [b.input('x', { shape: [N, C], dtype: 'f32' }), b.state(parameter('w', [V, C])), null, null]);
+    const { outputs, plan } = compile(b.finish({ y }, [[state, y]]), { target: REFERENCE_TARGET, compute: 'bf16' });
+    expect(outputs['y']!.dtype).toBe('f32');
+    expect(plan.instructions.some(({ op, dtype }) => op === 'linear' && dtype === 'bf16')).toBe(true);
+  });
+});

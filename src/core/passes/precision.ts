@@ -9,6 +9,7 @@ import type { Graph, Tensor } from '../tensor.ts';
 export function precision(graph: Graph, compute: 'f32' | 'bf16'): Graph {
   if (compute === 'f32') return graph;
   const lowered = new Map<Tensor, Tensor>();
+  const promised = new Set([...Object.values(graph.outputs), ...graph.writes.map(([, value]) => value)]); // these types are the caller's
   return rebuild(graph, (b, node, inputs) => {
     const rule = opOf(node.op).compute;
     if (rule === undefined) return null;
@@ -19,6 +20,6 @@ export function precision(graph: Graph, compute: 'f32' | 'bf16'): Graph {
     };
     const operands = inputs.map((t, i) => (t?.dtype === 'f32' && rule.inputs.includes(i) ? cast(t) : t));
     const dtypes = node.outs.map((t, i) => (t.dtype === 'f32' && rule.outputs.includes(i) ? compute : t.dtype));
-    return b.apply(node.op, node.attrs, operands, dtypes);
+    return b.apply(node.op, node.attrs, operands, dtypes).map((t, i) => (promised.has(node.outs[i]!) ? b.cast(t, node.outs[i]!.dtype) : t));
   });
 }
