@@ -1,7 +1,7 @@
 // What a bench reports: one case against one peer. Scripts read these lines, so their fields are kept.
 
 /** Units in which more is better, and those in which less is. */
-export type Unit = 'tokens/s' | 'GFLOP/s' | 'GB/s' | 'MB/s' | 's' | 'MB';
+export type Unit = 'tokens/s' | 'GFLOP/s' | 'GB/s' | 'MB/s' | 's' | 'MB' | 'nats';
 
 export interface BenchLine {
   readonly bench: string;
@@ -19,7 +19,7 @@ export interface BenchLine {
   readonly ratio: number | null;
 }
 
-const LESS_IS_BETTER: ReadonlySet<Unit> = new Set(['s', 'MB']);
+const LESS_IS_BETTER: ReadonlySet<Unit> = new Set(['s', 'MB', 'nats']);
 
 /** How many times better `value` is than `peerValue`. */
 export function ratioOf(unit: Unit, value: number | null, peerValue: number | null): number | null {
@@ -39,7 +39,7 @@ export function shortNumber(value: number | null): string {
   if (value === null || !Number.isFinite(value)) return '–';
   if (value === 0) return '0';
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
-  return digits > 0 ? value.toFixed(Math.min(digits, 6)) : String(Math.round(value));
+  return digits > 0 ? digits > 6 ? value.toExponential(2) : value.toFixed(digits) : String(Math.round(value));
 }
 
 /** Lines as a table for people. */

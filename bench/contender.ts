@@ -121,6 +121,11 @@ export function absentPeer(name: string, reason: string): Contender {
   return { name, start: refuse, measure: refuse, close: async () => {} };
 }
 
+/** A process of its own that is asked about one case. */
+export function asking(child: ChildContender, request: Facts): Contender {
+  return { name: child.name, start: () => child.start(), measure: (seconds) => child.measure(seconds, request), close: () => child.close() };
+}
+
 /** A Python traceback says what happened in its last line. */
 function lastLine(text: string): string {
   return text.trimEnd().split('\n').at(-1) ?? '';

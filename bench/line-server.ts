@@ -5,15 +5,18 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Facts, Measurement } from './contender.ts';
 
+/** Further fields of a request. */
+export type Request = Readonly<Record<string, unknown>>;
+
 /** Answers requests until there are no more. */
-export async function serveLines(start: () => Promise<Facts>, measure: (seconds: number) => Promise<Measurement>): Promise<void> {
+export async function serveLines(start: () => Promise<Facts>, measure: (seconds: number, request: Request) => Promise<Measurement>): Promise<void> {
   const say = (value: unknown): void => { process.stdout.write(`${JSON.stringify(value)}\n`); };
   try {
     say({ ready: true, ...(await start()) });
     for await (const line of createInterface({ input: process.stdin })) {
-      const request = JSON.parse(line) as { quit?: boolean; seconds?: number };
+      const request = JSON.parse(line) as Request & { quit?: boolean; seconds?: number };
       if (request.quit === true) return;
-      const { values, facts } = await measure(request.seconds ?? 1);
+      const { values, facts } = await measure(request.seconds ?? 1, request);
       say({ values, ...facts });
     }
   } catch (error) {
