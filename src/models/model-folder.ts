@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { makeFolder, storageError, writeDurable } from '../base/durable.ts';
 import { ConfigError, FormatError, ShapeError, StorageError } from '../base/errors.ts';
 import { sizeOf, type State } from '../core/index.ts';
-import { parseJson } from '../tokenizer/checked-json.ts';
+import { parseJson } from '../base/checked-json.ts';
 import { parseConfig } from './config.ts';
 import { weightName, type StoredName } from './family.ts';
 import { createModel, type Model } from './model.ts';

@@ -3,7 +3,7 @@
 // See https://github.com/huggingface/safetensors, "Format".
 
 import { FormatError } from '../base/errors.ts';
-import { parseJson, type JsonNode } from '../tokenizer/checked-json.ts';
+import { parseJson, type JsonNode } from '../base/checked-json.ts';
 
 /** Bytes of an element, by the format's names of types. */
 const DTYPE_BYTES: Readonly<Record<string, number>> = {

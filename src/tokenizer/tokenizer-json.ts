@@ -4,7 +4,7 @@
 
 import { ByteBpe } from './byte-bpe.ts';
 import { Characters } from './characters.ts';
-import { parseJson, type JsonNode } from './checked-json.ts';
+import { parseJson, type JsonNode } from '../base/checked-json.ts';
 import { patternOf, type SplitPattern } from './split-pattern.ts';
 import { Tokenizer, type AddedToken } from './tokenizer.ts';
 

@@ -1,7 +1,7 @@
-// Reading JSON that somebody else wrote: every step says what stands where and what should. Layer: tokenizer (pure).
+// Reading JSON that somebody else wrote: every step says what stands where and what should. Layer: base (pure).
 // JSON.parse alone lets a key that is given twice win silently; here it is an error.
 
-import { FormatError } from '../base/errors.ts';
+import { FormatError } from './errors.ts';
 
 /** A value inside a JSON file, with the words to complain about it. */
 export class JsonNode {

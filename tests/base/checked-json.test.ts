@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseJson, repeatedKey } from '../../src/tokenizer/checked-json.ts';
+import { parseJson, repeatedKey } from '../../src/base/checked-json.ts';
 
 test('repeatedKey() finds none in what JSON.stringify writes', () => {
   fc.assert(fc.property(fc.jsonValue(), (value) => {
