@@ -260,6 +260,15 @@ bool takeInputs(napi_env env, napi_value list, uint32_t length, Job& job) {
                                 std::to_string(need) + " bytes for these dimensions, and has " + std::to_string(bytes.length) + ".");
       return false;
     }
+    if (Block::guard() != Block::Guard::none) {
+      const auto block = Block::allocate(extentBytes(input.view));
+      if (block == nullptr) {
+        throwError(env, CAPACITY, "Cannot run the program: the system refused guarded memory for its inputs.");
+        return false;
+      }
+      place = block->data();
+      job.guarded.push_back(block);
+    }
     if (need > 0) std::memcpy(place, bytes.data, need);
     // A program may read rows that are not there (row 0 of none): they are zeros, the same in every run.
     std::memset(place + need, 0, extentBytes(input.view) - need);

@@ -28,6 +28,7 @@ struct Job {
   std::shared_ptr<LoadedProgram> program;
   std::vector<int64_t> dims;
   Staging staging;                  // copies of the inputs: the caller may change or transfer its own at once
+  std::vector<std::shared_ptr<Block>> guarded;  // instead of staging, with guard pages
   std::vector<std::byte*> inputs;   // into staging
   std::vector<std::byte*> outputs;  // memory of array buffers that nobody has yet
   double* seconds = nullptr;        // the same

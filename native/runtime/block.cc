@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,9 +17,29 @@ constexpr size_t HUGE_PAGE = size_t(2) << 20;  // on x86-64 and on arm64 with 4 
 constexpr size_t LARGEST = size_t(1) << 47;    // the user's half of a 48-bit address space
 }  // namespace
 
+Block::Guard Block::guard() {
+  static const Guard chosen = [] {
+    const char* word = std::getenv("ATHANOR_GUARD_PAGES");
+    return word == nullptr ? Guard::none : std::strcmp(word, "start") == 0 ? Guard::start : Guard::end;
+  }();
+  return chosen;
+}
+
 std::shared_ptr<Block> Block::allocate(size_t bytes) {
   if (bytes > LARGEST) return nullptr;
   const size_t page = size_t(sysconf(_SC_PAGESIZE));
+  if (guard() != Guard::none) {
+    const size_t length = (bytes + page - 1) / page * page, mapped = length + 2 * page;
+    void* map = mmap(nullptr, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED) return nullptr;
+    auto* start = static_cast<std::byte*>(map);
+    if (length > 0 && mprotect(start + page, length, PROT_READ | PROT_WRITE) != 0) {
+      munmap(map, mapped);
+      return nullptr;
+    }
+    std::byte* data = start + page + (guard() == Guard::end ? length - bytes : 0);
+    return std::shared_ptr<Block>(new Block(start, mapped, data, bytes));
+  }
   const size_t length = bytes == 0 ? page : (bytes + page - 1) / page * page;
   const bool huge = length >= HUGE_PAGE;
   // Huge pages need an aligned start: map more, and give back what stands over.

@@ -11,7 +11,11 @@ namespace athanor {
 class Block {
  public:
   // Zero-filled bytes, aligned to a page (to 2 MiB from that size on, for huge pages). nullptr when the system refuses.
+  // For tests: with ATHANOR_GUARD_PAGES=end in the environment the last byte, with =start the first, touches a page that
+  // nobody may read or write, so that a kernel which leaves its memory ends the process there.
   static std::shared_ptr<Block> allocate(size_t bytes);
+  enum class Guard { none, start, end };
+  static Guard guard();
 
   // `length` bytes of a file from `offset` on (or fewer, where the file ends), private to this process: a write changes
   // memory, never the file. On failure nullptr, and errno says why. The file must not be truncated while it is mapped

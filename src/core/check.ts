@@ -1,6 +1,7 @@
 // Shape checks shared by the operators' `infer` rules, with one wording of errors. Layer: core.
 
 import { ShapeError } from '../base/errors.ts';
+import type { DType } from './dtype.ts';
 import { sameDim, sameShape, showShape, type Dim, type Meta, type Shape } from './shape.ts';
 
 /** Throws a ShapeError that shows all operands. */
@@ -47,4 +48,12 @@ export function broadcastShape(op: string, x: readonly (Meta | null)[], wanted: 
     }
     return dim;
   });
+}
+
+/** Operands that a kernel reads as one type, where they are there. */
+export function typed(op: string, x: readonly (Meta | null)[], dtype: DType, ...operands: number[]): void {
+  for (const i of operands) {
+    const meta = x[i];
+    if (meta && meta.dtype !== dtype) refuse(op, x, `operand ${i} must be ${dtype}`);
+  }
 }

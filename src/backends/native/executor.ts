@@ -2,8 +2,10 @@
 
 import { BackendError, ConfigError, FormatError, InterruptedError } from '../../base/errors.ts';
 import { DTYPES, isBlockFormat, type DType } from '../../core/dtype.ts';
+import { decodeProgram } from '../../core/program.ts';
 import { bytesOf, sameShape, showShape, type Meta } from '../../core/shape.ts';
 import type { Target } from '../../core/target.ts';
+import { checkInstruction } from '../check-instruction.ts';
 import type { ExecutableProgram, Executor, MemoryUse, ProgramHandle, RunOptions, TypedArray, Values } from '../executor.ts';
 import { ARRAYS, checkValues, orderDims, orderInputs } from '../run-arguments.ts';
 import { type Addon, loadAddon, type Machine, type Peak } from './addon.ts';
@@ -85,6 +87,7 @@ export class NativeExecutor implements Executor {
     this.#mustBeOpen('load a program');
     const { bytes } = program;
     try {
+      this.#checkInstructions(bytes);
       const { program: number, inputs, outputs, dims } = this.#addon.load(this.#number, bytes);
       const loaded: Loaded = {
         program, number, outputs: Object.entries(program.outputs).map(([name, { dtype }]) => [name, dtype]),
@@ -200,6 +203,12 @@ export class NativeExecutor implements Executor {
       throw new FormatError(`Cannot load the program: its state "${id}" is ${meta.dtype}${showShape(meta.shape)}, and here it is ${known.dtype}${showShape(known.shape)}.`, { path: '(program)' });
     }
     for (const { id, meta } of states) if (!this.#states.has(id)) this.#states.set(id, meta);
+  }
+
+  /** Decodes a program and checks its instructions by their operators' rules; that operands lie in their memory the native core checks. */
+  #checkInstructions(bytes: Uint8Array): void {
+    const decoded = decodeProgram(bytes);
+    decoded.instructions.forEach((instruction, i) => checkInstruction(instruction, decoded.dims, this.#target, `of instruction ${i} (${instruction.op})`));
   }
 
   #mustBeOpen(action: string): void {

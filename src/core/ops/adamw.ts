@@ -3,7 +3,7 @@
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
 import { expression, ExpressionBuilder } from '../expression.ts';
-import { required, shaped } from '../check.ts';
+import { required, shaped, typed } from '../check.ts';
 import { sizeOf } from '../shape.ts';
 
 export const adamw: Op<OpAttrs['adamw']> = {
@@ -13,6 +13,8 @@ export const adamw: Op<OpAttrs['adamw']> = {
     const p = required('adamw', x, 0);
     for (const i of [1, 2, 3]) shaped('adamw', x, i, p.shape);
     for (const i of [4, 5, 6]) shaped('adamw', x, i, [1]);
+    typed('adamw', x, 'f32', 0, 1, 2, 3, 4, 6);
+    typed('adamw', x, 'i32', 5);
     return [p, required('adamw', x, 2), required('adamw', x, 3)];
   },
   decompose(b, a, [p, g, m, v, lr, step, gradScale]) {

@@ -5,7 +5,7 @@ import { attentionBackwardWorkspace } from '../attention-workspace.ts';
 import { expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import type { Op, SampleInput } from '../op.ts';
-import { shaped } from '../check.ts';
+import { shaped, typed } from '../check.ts';
 import { maxOf } from '../shape.ts';
 
 // N tokens, H query heads, KV key heads, D head size
@@ -18,6 +18,7 @@ export const attentionBackward: Op<OpAttrs['attentionBackward']> = {
     shaped('attentionBackward', x, 4, out.shape);
     shaped('attentionBackward', x, 5, out.shape.slice(0, 2));
     shaped('attentionBackward', x, 6, out.shape);
+    typed('attentionBackward', x, 'f32', 5);
     return [x[0]!, x[1]!, x[2]!].map(({ shape, dtype }) => ({ shape, dtype }));
   },
   decompose(b, a, [q, k, v, starts, out, lse, dout]) {

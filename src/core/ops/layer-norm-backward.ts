@@ -2,7 +2,7 @@
 // dweight = Σ dy·x̂ and dbias = Σ dy over rows.
 import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Op } from '../op.ts';
-import { ranked, shaped } from '../check.ts';
+import { ranked, shaped, typed } from '../check.ts';
 import { normBackwardWorkspace } from '../norm-workspace.ts';
 import { maxOf, sizeOf } from '../shape.ts';
 
@@ -13,6 +13,7 @@ export const layerNormBackward: Op<OpAttrs['layerNormBackward']> = {
     const input = ranked('layerNormBackward', x, 0, 2), [n, c] = input.shape;
     shaped('layerNormBackward', x, 1, [c!]);
     for (const i of [2, 3]) shaped('layerNormBackward', x, i, [n!]);
+    typed('layerNormBackward', x, 'f32', 2, 3);
     shaped('layerNormBackward', x, 4, input.shape);
     shaped('layerNormBackward', x, 5, input.shape, 'optional');
     const channel = { shape: [c!], dtype: 'f32' as const };

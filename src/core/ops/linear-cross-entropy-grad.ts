@@ -3,7 +3,7 @@
 // It `covers` the forward operator: where both are asked for, the forward pass is not done twice.
 import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Op } from '../op.ts';
-import { shaped } from '../check.ts';
+import { shaped, typed } from '../check.ts';
 import { expression } from '../expression.ts';
 import { crossEntropyWorkspace } from '../gemm-workspace.ts';
 import { maxOf, sizeOf } from '../shape.ts';
@@ -16,6 +16,7 @@ export const linearCrossEntropyGrad: Op<OpAttrs['linearCrossEntropyGrad']> = {
   infer(_a, x) {
     const row = crossEntropyRow('linearCrossEntropyGrad', x), [h, w] = x;
     shaped('linearCrossEntropyGrad', x, 3, row.shape);
+    typed('linearCrossEntropyGrad', x, 'f32', 3, 4);
     shaped('linearCrossEntropyGrad', x, 4, w!.shape, 'optional');
     return [row, row, { shape: h!.shape, dtype: h!.dtype }, { shape: w!.shape, dtype: 'f32' }];
   },

@@ -6,7 +6,7 @@ import { pagedAttentionWorkspace } from '../attention-workspace.ts';
 import { expression } from '../expression.ts';
 import type { OpAttrs } from '../op-attrs.ts';
 import type { Op, SampleInput } from '../op.ts';
-import { ranked } from '../check.ts';
+import { ranked, typed } from '../check.ts';
 import { DTYPE_BYTES } from '../dtype.ts';
 import { bytesOf, maxOf, rowSize } from '../shape.ts';
 
@@ -17,6 +17,7 @@ export const pagedAttention: Op<OpAttrs['pagedAttention']> = {
   infer(_a, x) {
     const out = attentionShape('pagedAttention', x);
     ranked('pagedAttention', x, 3, 2);
+    typed('pagedAttention', x, 'i32', 3);
     checkStarts('pagedAttention', x, 4);
     checkStarts('pagedAttention', x, 5);
     return [out];

@@ -1,7 +1,7 @@
 // rmsNormBackward: with x̂ = x·rstd and g = dy·weight, dx = rstd·(g − x̂·mean(g·x̂)) + addend and dweight = Σ dy·x̂ over rows.
 import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Op } from '../op.ts';
-import { ranked, shaped } from '../check.ts';
+import { ranked, shaped, typed } from '../check.ts';
 import { normBackwardWorkspace } from '../norm-workspace.ts';
 import { maxOf, sizeOf } from '../shape.ts';
 
@@ -12,6 +12,7 @@ export const rmsNormBackward: Op<OpAttrs['rmsNormBackward']> = {
     const input = ranked('rmsNormBackward', x, 0, 2), [n, c] = input.shape;
     shaped('rmsNormBackward', x, 1, [c!]);
     shaped('rmsNormBackward', x, 2, [n!]);
+    typed('rmsNormBackward', x, 'f32', 2);
     shaped('rmsNormBackward', x, 3, input.shape);
     shaped('rmsNormBackward', x, 4, input.shape, 'optional');
     return [{ shape: input.shape, dtype: input.dtype }, { shape: [c!], dtype: 'f32' }];

@@ -2,7 +2,7 @@
 // that grows with the position. The tables come with the model, so that every scaling of frequencies is data.
 import type { OpAttrs } from '../op-attrs.ts';
 import { attrs, type Op } from '../op.ts';
-import { ranked, refuse, shaped } from '../check.ts';
+import { ranked, refuse, shaped, typed } from '../check.ts';
 import { bytesOf, maxOf, rowSize, sizeOf } from '../shape.ts';
 
 // N tokens, H heads, D head size, R ≤ D turned channels, T positions of the tables
@@ -13,6 +13,7 @@ export const rope: Op<OpAttrs['rope']> = {
     const input = ranked('rope', x, 0, 3), cos = ranked('rope', x, 2, 2); // [N, H, D], [T, R/2]
     shaped('rope', x, 1, [input.shape[0]!]);
     shaped('rope', x, 3, cos.shape);
+    typed('rope', x, 'f32', 2, 3);
     if (x[1]?.dtype !== 'i32') refuse('rope', x, 'the positions must be i32');
     if (2 * maxOf(cos.shape[1]!) > maxOf(input.shape[2]!)) refuse('rope', x, 'the tables turn more channels than there are');
     return [input];

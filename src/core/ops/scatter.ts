@@ -13,6 +13,7 @@ export const scatter: Op<OpAttrs['scatter']> = {
     if (ids.dtype !== 'i32') refuse('scatter', x, 'the row numbers must be i32');
     required('scatter', x, 2);
     shaped('scatter', x, 2, [...ids.shape, ...dest.shape.slice(1)]);
+    if ((dest.dtype === 'i32') !== (x[2]?.dtype === 'i32')) refuse('scatter', x, 'integers go to integers, and floating numbers to floating ones');
     return [{ shape: dest.shape, dtype: dest.dtype }];
   },
   vjp(b, a, [, ids], _y, [dy], wanted) {
