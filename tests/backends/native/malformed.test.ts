@@ -33,7 +33,7 @@ describe('NativeExecutor.load() of a damaged program', () => {
     const executor = NativeExecutor.open({ threads: 1 });
     const whole = accumulator(), random = new Random(11, 'tests.malformed');
     let refused = 0, accepted = 0;
-    for (let i = 0; i < 20000; i++) {
+    for (let i = 0; i < 8000; i++) {
       const bytes = whole.bytes.slice(0, random.int(20) === 0 ? random.int(whole.bytes.length) : whole.bytes.length);
       for (let n = random.int(3); n >= 0 && bytes.length > 0; n--) {
         // Not the sizes of arena and state: memory for them would really be asked for.
