@@ -4,7 +4,7 @@ import { bytesMoved } from './bytes-moved.ts';
 import { opOf } from './op-table.ts';
 import type { Known } from './op.ts';
 import { resolveDims, type DecodedProgram, type Operand, type ProgramInstruction } from './program.ts';
-import type { DType } from './dtype.ts';
+import { isBlockFormat, type DType } from './dtype.ts';
 import { sizeOf, type Meta } from './shape.ts';
 
 /** Floating point operations, and bytes that must be read and written. */
@@ -13,10 +13,11 @@ export interface Work {
   readonly bytes: number;
 }
 
-/** Where an instruction's element type is named after one operand: that of the largest that it reads, else writes. */
+/** Where an instruction's element type is named after one operand: blocks that it reads, or the largest that it reads, else writes. */
 export function mainType({ inputs, outputs }: ProgramInstruction, dims: readonly number[]): DType {
   const numbers = (inputs.length > 0 ? inputs : outputs).filter(({ space, dtype }) => space !== 'none' && dtype !== 'i32');
-  const size = (operand: Operand): number => sizeOf(resolveDims(operand, dims));
+  const blocks = inputs.find(({ dtype }) => isBlockFormat(dtype)), size = (operand: Operand): number => sizeOf(resolveDims(operand, dims));
+  if (blocks !== undefined) return blocks.dtype;
   return numbers.reduce<Operand | undefined>((best, one) => (best === undefined || size(one) > size(best) ? one : best), undefined)?.dtype ?? outputs[0]!.dtype;
 }
 

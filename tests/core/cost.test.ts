@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compile, decodeProgram, GraphBuilder, REFERENCE_TARGET, WorkCounter, type Program, type State, type Work } from '../../src/core/index.ts';
+import { compile, decodeProgram, GraphBuilder, mainType, REFERENCE_TARGET, WorkCounter, type Program, type State, type Work } from '../../src/core/index.ts';
 
 // N ≤ 8 tokens, C channels, V rows of the table, S sequences, L positions of one, H heads, KV key heads, D head size
 const C = 6, V = 40, S = 3, L = 10, H = 4, KV = 2, D = 8;
@@ -15,6 +15,15 @@ function workOf(program: Program, dims: number[], inputs: Record<string, Int32Ar
   expect(found).toHaveLength(1);
   return found[0]!;
 }
+
+describe('mainType()', () => {
+  it('names a product after its blocks, however many activations there are', () => {
+    const b = new GraphBuilder(), w: State = { ...state('w', [4, 32]), meta: { shape: [4, 32], dtype: 'q8_0' } };
+    const program = compile(b.finish({ y: b.one('linear', {}, [b.input('x', { shape: [n, 32], dtype: 'f32' }), b.state(w), null, null]) }), { target: { ...REFERENCE_TARGET, backend: 'native' } });
+    const linear = decodeProgram(program.bytes).instructions.find(({ op }) => op === 'linear')!;
+    expect(mainType(linear, [8])).toBe('q8_0');
+  });
+});
 
 describe('WorkCounter', () => {
   it('counts a product at the rows that are there, not at the most', () => {
