@@ -14,7 +14,7 @@ constexpr int MAX_REGISTERS = 192, MAX_INSTRUCTIONS = 512, MAX_OPERANDS = 48;
 
 enum Function : int {
   CONST, ADD, SUB, MUL, DIV, MAX, MIN, NEG, ABS, EXP, LOG, SQRT, RSQRT, TANH, SIGMOID, ERF, FLOOR, LT, LE, EQ, SELECT,
-  FMA, SQUARE, RECIP, SIN, COS, POW
+  FMA, SQUARE, RECIP, SIN, COS, POW, GELU, GELU_SLOPE
 };
 
 struct Instruction { int function, to, a, b, c; float value; };
@@ -85,6 +85,8 @@ void execute(const Instruction& op, float* const* r, int n) {
     case SIN: return unary(to, a, n, [](F32 x) { return sin(x); });
     case COS: return unary(to, a, n, [](F32 x) { return cos(x); });
     case POW: return binary(to, a, b, n, [](F32 x, F32 y) { return pow(x, y); });
+    case GELU: return unary(to, a, n, [](F32 x) { return gelu(x); });
+    case GELU_SLOPE: return unary(to, a, n, [](F32 x) { return geluSlope(x); });
   }
 }
 

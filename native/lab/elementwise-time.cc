@@ -84,6 +84,8 @@ int main(int argc, char** argv) {
     time("map gelu (erf)", map, {a}, {y}, {4, 6, 0, 1, 0.70710678, 0, 0, 3, 2, 0, 1, 0, 15, 2, 2, 0, 0, 0, 1, 0.5, 0, 0, 21, 2, 2, 1, 1, 3, 3, 0, 2, 0, 3});
     time("map exp", map, {a}, {y}, {2, 1, 9, 1, 0, 0, 0, 1});
     time("map tanh", map, {a}, {y}, {2, 1, 13, 1, 0, 0, 0, 1});
+    time("map gelu", map, {a}, {y}, {2, 1, 27, 1, 0, 0, 0, 1});
+    time("map gelu backward", map, {a, d}, {y}, {4, 2, 28, 2, 0, 0, 0, 3, 3, 1, 2, 0, 3});
     const View x = tensor({N, C}, type), w = tensor({C}, type), dy = tensor({N, C}, type), out = tensor({N, C}, type), dx = tensor({N, C}, type), mean = tensor({N}), rstd = tensor({N}), dw = tensor({C}), db = tensor({C});
     time("rmsNorm", rmsNorm, {x, w}, {out, rstd}, {1e-5});
     time("rmsNormBackward", rmsNormBackward, {x, w, rstd, dy, View{}}, {dx, dw}, {});

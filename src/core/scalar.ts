@@ -4,7 +4,8 @@
 /** Names of the scalar functions; SCALAR_RULES says what each is. */
 export type ScalarFn =
   | 'const' | 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min' | 'neg' | 'abs' | 'exp' | 'log' | 'sqrt' | 'rsqrt' | 'tanh'
-  | 'sigmoid' | 'erf' | 'floor' | 'lt' | 'le' | 'eq' | 'select' | 'fma' | 'square' | 'recip' | 'sin' | 'cos' | 'pow';
+  | 'sigmoid' | 'erf' | 'floor' | 'lt' | 'le' | 'eq' | 'select' | 'fma' | 'square' | 'recip' | 'sin' | 'cos' | 'pow' | 'gelu'
+  | 'geluSlope';
 
 /** Values inside an expression, by number. */
 export type Ref = number;
@@ -43,6 +44,29 @@ function erf(x: number): number {
   let fraction = 0; // erfc(z) = exp(-z²)/√π / (z + 1/2/(z + 1/(z + 3/2/(z + …)))), Lentz would do as well
   for (let k = 80; k > 0; k--) fraction = k / 2 / (z + fraction);
   return Math.sign(x) * (1 - Math.exp(-z * z) / Math.sqrt(Math.PI) / (z + fraction));
+}
+
+/** √(2/π) and the cube's factor. @see Hendrycks & Gimpel 2016, arXiv 1606.08415, section 2 */
+const GELU_SCALE = Math.sqrt(2 / Math.PI), GELU_CUBE = 0.044715;
+
+/** v = 2·√(2/π)·(a + 0.044715·a³), so that gelu(a) = a·sigmoid(v). */
+const geluGate = (a: number): number => 2 * GELU_SCALE * (a + GELU_CUBE * a * a * a);
+
+/** s + a·s·(1 − s)·v′ with s = sigmoid(v). */
+function geluSlope(a: number): number {
+  const s = 1 / (1 + Math.exp(-geluGate(a)));
+  return s + a * s * (1 - s) * 2 * GELU_SCALE * (1 + 3 * GELU_CUBE * a * a);
+}
+
+/** The derivative of geluSlope: s′·(2·v′ + a·(v″ + v′²·(1 − 2s))) with s′ = s·(1 − s). */
+function geluBend(e: ScalarCalls, [a]: Ref[], _y: Ref, d: Ref): Ref[] {
+  const mul = (...refs: Ref[]): Ref => refs.reduce((x, y) => e.call('mul', x, y));
+  const square = e.call('square', a!), one = e.constant(1), two = e.constant(2);
+  const gate = mul(e.constant(2 * GELU_SCALE), a!, e.call('fma', square, e.constant(GELU_CUBE), one));
+  const rise = mul(e.constant(2 * GELU_SCALE), e.call('fma', square, e.constant(3 * GELU_CUBE), one)); // v′
+  const s = e.call('sigmoid', gate), curve = mul(e.constant(12 * GELU_SCALE * GELU_CUBE), a!); // v″
+  const inner = e.call('add', curve, mul(e.call('square', rise), e.call('sub', one, mul(two, s))));
+  return [mul(d, s, e.call('sub', one, s), e.call('fma', a!, inner, mul(two, rise)))];
 }
 
 const none = (): null[] => [null, null, null];
@@ -143,6 +167,10 @@ export const SCALAR_RULES: Readonly<Record<ScalarFn, ScalarRule>> = {
       e.call('mul', d, e.call('mul', y, e.call('log', a!))),
     ],
   },
+  // Activations that cost more as a chain of simple functions than as one: GELU in its tanh form, with
+  // ½·(1 + tanh u) = sigmoid(2u), and its derivative.
+  gelu: { code: 27, arity: 1, evaluate: (a) => a / (1 + Math.exp(-geluGate(a))), derivative: (e, [a], _y, d) => [e.call('mul', d, e.call('geluSlope', a!))] },
+  geluSlope: { code: 28, arity: 1, evaluate: geluSlope, derivative: geluBend },
 };
 
 /** The function with a code of the program format, or undefined. */

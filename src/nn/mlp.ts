@@ -12,19 +12,6 @@ export function siluGate(): Expression {
   return expression(2, (e, g, u) => e.call('mul', e.call('mul', g!, e.call('sigmoid', g!)), u!));
 }
 
-/**
- * ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), which GPT-2 uses.
- *
- * @see Hendrycks & Gimpel 2016, arXiv 1606.08415, section 2
- */
-export function tanhGelu(): Expression {
-  return expression(1, (e, x) => {
-    const cubic = e.call('fma', e.call('mul', e.call('square', x!), x!), e.constant(0.044715), x!);
-    const gate = e.call('tanh', e.call('mul', cubic, e.constant(Math.sqrt(2 / Math.PI))));
-    return e.call('mul', e.call('mul', e.constant(0.5), x!), e.call('add', gate, e.constant(1)));
-  });
-}
-
 /** Width within and how the weights start; `outStd` is that of the projection back to the residual stream. */
 export interface MlpOptions extends LinearOptions {
   readonly nInner: number;
@@ -44,12 +31,12 @@ export function gatedMlp(ctx: Context, x: Tensor, { nInner, bias, std, outStd }:
 }
 
 /**
- * down(gelu(up(x))): the feed-forward layer of GPT-2.
+ * down(gelu(up(x))): the feed-forward layer of GPT-2, whose gelu is ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
  *
  * @param x [N, C]
  * @returns [N, C]
  */
 export function geluMlp(ctx: Context, x: Tensor, { nInner, bias, std, outStd }: MlpOptions): Tensor {
   const up = linear(ctx, x, 'up', nInner, { bias, std }); // [N, F]
-  return linear(ctx, ctx.b.map(tanhGelu(), [up]), 'down', x.shape[1] as number, { bias, std: outStd });
+  return linear(ctx, ctx.b.call('gelu', up), 'down', x.shape[1] as number, { bias, std: outStd });
 }
