@@ -25,12 +25,6 @@ inline void differentiate(const Task& t, int64_t block, int64_t first, int64_t t
   }
 }
 
-// dw += dlogitsᵀ · h over one chunk; from is the addend or what the chunks so far gave.
-inline void addWeightGradient(const Task& t, const gemm::Operand& h, int64_t tokens, const gemm::Operand& from,
-                              const gemm::Operand& dw) {
-  gemm::run({t.vocabulary, t.channels, tokens, logitsOf(t, false), h, from, gemm::absent(), dw}, *t.pool, t.scratch);
-}
-
 }  // namespace cross_entropy
 
 void linearCrossEntropyGrad(const Call& call) {
@@ -40,7 +34,13 @@ void linearCrossEntropyGrad(const Call& call) {
   const gemm::Operand dw = gemm::operandOf(call.out[3]);
   const int64_t step = tokensOfChunk(t.tokens, t.vocabulary);
   gemm::Operand from = gemm::optional(call, 4);
-  if (t.tokens == 0) addWeightGradient(t, t.h, 0, from, dw);
+  const auto addWeightGradient = [&](const gemm::Operand& h, int64_t tokens, int64_t v, int64_t rows) {
+    gemm::run({rows, t.channels, tokens, rowsFrom(logitsOf(t, false), v), h, from.data ? rowsFrom(from, v) : from, gemm::absent(), rowsFrom(dw, v)},
+              *t.pool, t.scratch);
+  };
+  if (t.tokens == 0) addWeightGradient(t.h, 0, 0, t.vocabulary);
+  // A dh in bf16 is rounded once, so all of V goes into one product; in f32 it can wait in memory between two.
+  const int64_t most = dh.dtype == DType::bf16 ? t.vocabulary : SWEEP;
   for (int64_t first = 0; first < t.tokens; first += step) {
     const int64_t tokens = t.tokens - first < step ? t.tokens - first : step;
     forward(t, first, tokens);
@@ -48,11 +48,14 @@ void linearCrossEntropyGrad(const Call& call) {
       const bool counts = i < tokens && t.target(first + i) >= 0;
       t.weights[i] = counts ? -dlogprob.as<float>()[(first + i) * dlogprob.stride0] : 0.0f;
     }
-    t.pool->parallel(t.blocks(), [&](int64_t block, int) { differentiate(t, block, first, tokens); });
-    gemm::run({tokens, t.channels, t.vocabulary, logitsOf(t, true), t.w, gemm::absent(), gemm::absent(),
-               rowsFrom(gemm::operandOf(dh), first)},
-              *t.pool, t.scratch);
-    addWeightGradient(t, rowsFrom(t.h, first), tokens, from, dw);
+    const gemm::Operand dhOfChunk = rowsFrom(gemm::operandOf(dh), first);
+    sweep(t, most, [&](int64_t v, int64_t rows) {
+      t.pool->parallel(blocksOf(rows), [&](int64_t block, int) { differentiate(t, v / BLOCK + block, first, tokens); });
+      gemm::run({tokens, t.channels, rows, rowsFrom(logitsOf(t, true), v), rowsFrom(t.w, v), v == 0 ? gemm::absent() : dhOfChunk,
+                 gemm::absent(), dhOfChunk},
+                *t.pool, t.scratch);
+      addWeightGradient(rowsFrom(t.h, first), tokens, v, rows);
+    });
     from = dw;
   }
 }

@@ -20,6 +20,7 @@
 namespace athanor::ATHANOR_ISA::cross_entropy {
 
 constexpr int64_t BLOCK = 256;           // rows of V in a task: with 256 tokens 256 KB, in L2 between its two passes
+constexpr int64_t SWEEP = 8 * BLOCK;     // rows of V between two products: their logits, 2 MB, stay in L3 from one to the next
 constexpr int64_t LINE = 16;             // tokens in a cache line
 constexpr int UNITS = int(LINE / LANES); // vectors of it
 
@@ -67,21 +68,16 @@ inline Task taskOf(const Call& call, const View& logprob, const View& lse, bool 
 inline gemm::Operand logitsOf(const Task& t, bool transposed) { return {t.logits, t.ld, DType::f32, transposed}; }
 inline gemm::Operand rowsFrom(const gemm::Operand& o, int64_t row) { return {o.at(row, 0), o.stride, o.dtype, o.transposed}; }
 
-// Maximum and Σ exp(logit − maximum) of the rows [v0, v1) of V, for every token.
+// Maximum and Σ exp(logit − maximum) of a block's rows of V, for every token. Row by row, as they lie in memory.
 inline void statistics(const Task& t, int64_t block, int64_t tokens) {
   const int64_t v0 = block * BLOCK, v1 = v0 + BLOCK < t.vocabulary ? v0 + BLOCK : t.vocabulary;
-  for (int64_t j = 0; j < tokens; j += LINE) {
-    F32 top[UNITS], total[UNITS];
-    for (int u = 0; u < UNITS; u++) top[u] = splat(-INFINITY), total[u] = zero();
-    for (int64_t v = v0; v < v1; v++)
-      for (int u = 0; u < UNITS; u++) top[u] = max(load(t.logits + v * t.ld + j + u * LANES), top[u]);
-    for (int64_t v = v0; v < v1; v++)
-      for (int u = 0; u < UNITS; u++) total[u] += exp(load(t.logits + v * t.ld + j + u * LANES) - top[u]);
-    for (int u = 0; u < UNITS; u++) {
-      store(t.maxima + block * t.ld + j + u * LANES, top[u]);
-      store(t.sums + block * t.ld + j + u * LANES, total[u]);
-    }
-  }
+  float *top = t.maxima + block * t.ld, *total = t.sums + block * t.ld;
+  for (int64_t j = 0; j < tokens; j += LANES) store(top + j, splat(-INFINITY)), store(total + j, zero());
+  for (int64_t v = v0; v < v1; v++)
+    for (int64_t j = 0; j < tokens; j += LANES) store(top + j, max(load(t.logits + v * t.ld + j), load(top + j)));
+  for (int64_t v = v0; v < v1; v++)
+    for (int64_t j = 0; j < tokens; j += LANES)
+      store(total + j, load(total + j) + expNonPositive(load(t.logits + v * t.ld + j) - load(top + j)));
 }
 
 // lse and log-probabilities of the tokens [j, j + LINE) of the chunk that begins at token `first`.
@@ -106,13 +102,21 @@ inline void combine(const Task& t, int64_t first, int64_t tokens, int64_t j) {
   }
 }
 
+// body(v, rows) for the rows [v, v + rows) of V, some at a time.
+template <class Body> inline void sweep(const Task& t, int64_t most, const Body& body) {
+  for (int64_t v = 0; v < t.vocabulary; v += most) body(v, v + most < t.vocabulary ? most : t.vocabulary - v);
+}
+inline int64_t blocksOf(int64_t rows) { return (rows + BLOCK - 1) / BLOCK; }
+
 // Logits, lse and log-probabilities of the chunk [first, first + tokens).
 inline void forward(const Task& t, int64_t first, int64_t tokens) {
   gemm::Operand h = rowsFrom(t.h, first);
   h.transposed = true;
-  gemm::run({t.vocabulary, tokens, t.channels, t.w, h, gemm::absent(), gemm::absent(), logitsOf(t, false)}, *t.pool,
-            t.scratch);
-  t.pool->parallel(t.blocks(), [&](int64_t block, int) { statistics(t, block, tokens); });
+  sweep(t, SWEEP, [&](int64_t v, int64_t rows) {
+    gemm::run({rows, tokens, t.channels, rowsFrom(t.w, v), h, gemm::absent(), gemm::absent(), rowsFrom(logitsOf(t, false), v)},
+              *t.pool, t.scratch);
+    t.pool->parallel(blocksOf(rows), [&](int64_t block, int) { statistics(t, v / BLOCK + block, tokens); });
+  });
   t.pool->parallel((tokens + LINE - 1) / LINE, [&](int64_t line, int) { combine(t, first, tokens, line * LINE); });
 }
 
