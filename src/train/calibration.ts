@@ -116,8 +116,8 @@ function withOnly(program: Program, decoded: DecodedProgram, instructions: reado
 /** The norm and the update of some of the parameters, and how much more all of them are. */
 function updateSample(model: Model, config: TrainConfig, executor: Executor): { norm: Program; update: Program; share: number } {
   const all = trainable(model), elements = (states: readonly State[]): number => states.reduce((sum, { meta }) => sum + sizeOf(meta.shape), 0);
-  const some: State[] = [];
-  for (const parameter of all) {
+  const some: State[] = config.optimizer.kind === 'muon' ? all : []; // Muon's cost grows with shapes, not with elements
+  for (const parameter of some === all ? [] : all) {
     const room = UPDATE_ELEMENTS - elements(some), [n = 1, ...rest] = parameter.meta.shape.map(maxOf), row = sizeOf(rest);
     if (room < row) break;
     const rows = Math.min(n, Math.floor(room / row));

@@ -21,7 +21,7 @@ export function availableBytes(): number {
  * @throws {CapacityError} if it does not fit, with what it needs and a remedy
  */
 export function compileToFit(model: Model, config: TrainConfig, target: Target, have: number): TrainingPrograms {
-  const least = stateBytes(model);
+  const least = stateBytes(model, config);
   if (least > have) throw tooLarge(`weights, gradients and moments alone need ${mebibytes(least)}`, least, have);
   const programs = compileTraining(model, config, target), { peak, arena, states } = trainingBytes(programs);
   if (peak <= have) return programs;

@@ -16,17 +16,20 @@ import { WeightFile } from '../models/weight-files.ts';
 import { readJson, verifyManifest, writeManifest } from './checksums.ts';
 import { recoverFolders, removeFolder, writeFolder } from './durable-folder.ts';
 import type { MetricsLine } from './metrics-log.ts';
-import { momentsOf } from './optimizer.ts';
+import { momentsOf, type OptimizerConfig } from './optimizer.ts';
 import { trainable } from './programs.ts';
 
 const MANIFEST = 'checkpoint.json', TRAINING = 'training', MOMENTS = 'moments.safetensors', STATE = 'state.json';
 const FORMAT = 1;
 
+/** What says which States an optimizer keeps. */
+type OptimizerKind = Pick<OptimizerConfig, 'kind'>;
+
 /** Everything of a run that is not weights or moments; JSON-able. */
 export type TrainingState = {
   /** Steps done, skipped ones included. */
   step: number;
-  /** Updates made: AdamW's t. */
+  /** Updates made: the optimizer's t. */
   updates: number;
   /** Steps in a row that were skipped, and rollbacks so far. */
   skippedInARow: number;
@@ -51,6 +54,7 @@ export type TrainingState = {
 /** What is written, and where it comes from. */
 export interface CheckpointSource {
   readonly model: Model;
+  readonly optimizer: OptimizerKind;
   readonly executor: Pick<Executor, 'state'>;
   readonly state: TrainingState;
   /** Tokenizer and generation files, copied under their own names. */
@@ -126,13 +130,13 @@ export function saveModelFiles(folder: string, { model, executor, files, rest }:
   }
 }
 
-/** AdamW's States in the order of the file. */
-function momentStates(model: Model): State[] {
-  return trainable(model).flatMap((parameter) => Object.values(momentsOf(parameter)));
+/** The optimizer's States in the order of the file. */
+function momentStates(model: Model, optimizer: OptimizerKind): State[] {
+  return trainable(model).flatMap((parameter) => momentsOf(parameter, optimizer));
 }
 
-function saveMoments(path: string, { model, executor, state }: CheckpointSource): void {
-  const states = momentStates(model);
+function saveMoments(path: string, { model, optimizer, executor, state }: CheckpointSource): void {
+  const states = momentStates(model, optimizer);
   function* chunks(): Generator<Uint8Array> {
     yield formatHeader(states.map(({ id, meta }) => ({ name: id, dtype: 'F32' as const, shape: meta.shape as readonly number[] })), { step: String(state.step) });
     for (const { id } of states) {
@@ -146,10 +150,11 @@ function saveMoments(path: string, { model, executor, state }: CheckpointSource)
 /**
  * Reads a verified checkpoint into an executor that has loaded the run's programs.
  *
+ * @param accept throws for a checkpoint of another run, before its moments are looked for: another optimizer has others
  * @throws {FormatError} naming the file that is damaged, or that belongs to another model
  * @throws {StorageError} if a file cannot be read
  */
-export function loadCheckpoint(folder: CheckpointFolder, model: Model, executor: Pick<Executor, 'state'>): TrainingState {
+export function loadCheckpoint(folder: CheckpointFolder, { model, optimizer, executor }: Pick<CheckpointSource, 'model' | 'optimizer' | 'executor'>, accept: (before: TrainingState) => void = () => {}): TrainingState {
   const { path } = folder;
   const loaded = loadModel(path);
   try {
@@ -159,14 +164,16 @@ export function loadCheckpoint(folder: CheckpointFolder, model: Model, executor:
   } finally {
     loaded.close();
   }
-  loadMoments(join(path, TRAINING, MOMENTS), model, executor);
-  return readJson(join(path, TRAINING, STATE)) as unknown as TrainingState;
+  const before = readJson(join(path, TRAINING, STATE)) as unknown as TrainingState;
+  accept(before);
+  loadMoments(join(path, TRAINING, MOMENTS), momentStates(model, optimizer), executor);
+  return before;
 }
 
-function loadMoments(path: string, model: Model, executor: Pick<Executor, 'state'>): void {
+function loadMoments(path: string, states: readonly State[], executor: Pick<Executor, 'state'>): void {
   const file = new WeightFile(path, undefined);
   try {
-    for (const { id, meta } of momentStates(model)) {
+    for (const { id, meta } of states) {
       const tensor = file.tensors.get(id);
       if (tensor?.shape.join() !== meta.shape.join()) throw new FormatError(`"${path}" holds no "${id}" of shape [${meta.shape.join(', ')}]`, { path });
       file.readF32(tensor, executor.state(id) as Float32Array);

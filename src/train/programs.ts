@@ -70,11 +70,10 @@ export function trainingBytes(programs: TrainingPrograms): TrainingBytes {
   };
 }
 
-/** Bytes of the states of a run, known before anything is compiled: weights, gradients and two moments. */
-export function stateBytes(model: Model): number {
+/** Bytes of the states of a run, known before anything is compiled: weights, gradients and moments. */
+export function stateBytes(model: Model, { optimizer }: Pick<TrainConfig, 'optimizer'>): number {
   const sum = (states: readonly State[]): number => states.reduce((n, { meta }) => n + bytesOf(meta), 0);
   return sum(model.states) + trainable(model).reduce((n, parameter) => {
-    const { m, v } = momentsOf(parameter);
-    return n + sum([gradientOf(parameter), m, v]);
+    return n + sum([gradientOf(parameter), ...momentsOf(parameter, optimizer)]);
   }, 0);
 }

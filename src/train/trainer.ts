@@ -166,7 +166,7 @@ class Training {
 
   /** First values, or those of the last whole checkpoint; and what the folder says of this session. */
   #start(): void {
-    const { model, seed = 0, executor, initial, data, resume = false } = this.#options, { dir, checkpoints } = this.#folder;
+    const { seed = 0, executor, initial, data, resume = false } = this.#options, { dir, checkpoints } = this.#folder;
     const found = resume ? findCheckpoint(checkpoints, ({ step, path }, why) => this.#tell({ kind: 'damaged', step, path, why })) : undefined;
     for (const state of this.#runner.states) { // an executor may have trained before: moments too begin anew
       const out = executor.state(state.id) as Float32Array<ArrayBuffer>;
@@ -174,8 +174,7 @@ class Training {
       else if (found === undefined) (initial ?? ((one, values) => initialise(one, seed, values)))(state, out);
     }
     if (found !== undefined) {
-      const before = loadCheckpoint(found, model, executor);
-      checkIdentity(dir, before.identity, this.#identity);
+      const before = loadCheckpoint(found, this.#source(), ({ identity }) => checkIdentity(dir, identity, this.#identity));
       this.#adopt({ ...before, versions: this.#state.versions });
       this.#saved = before.step;
       this.#tell({ kind: 'resumed', step: before.step, path: found.path });
@@ -257,14 +256,14 @@ class Training {
 
   /** Goes back to the last checkpoint, and on with the data after this batch. @returns false if there is none */
   #rollBack(step: number, loss: number, batch: StepBatch): boolean {
-    const { maxRollbacks } = this.#config.numerics, { model, executor } = this.#options;
+    const { maxRollbacks } = this.#config.numerics;
     const found = findCheckpoint(this.#folder.checkpoints, (folder, why) => this.#tell({ kind: 'damaged', ...folder, why }));
     if (found === undefined) return false;
     if (this.#state.rollbacks >= maxRollbacks) {
       throw new NumericsError(`Cannot go on training at step ${step}: the loss rose to ${loss.toFixed(3)} after ${maxRollbacks} rollbacks. Lower train.learningRate, or look at the data.`, { step, tensor: 'loss' });
     }
     const { rollbacks, tokens, seconds, metricsBytes, versions } = this.#state;
-    const before = loadCheckpoint(found, model, executor);
+    const before = loadCheckpoint(found, this.#source());
     this.#adopt({ ...before, cursor: batch.cursor, rollbacks: rollbacks + 1, tokens: tokens + batch.tokens, seconds, metricsBytes, versions });
     this.#write({ event: 'rollback', step, loss, to: found.step });
     this.#tell({ kind: 'rollback', step, to: found.step });
@@ -325,7 +324,7 @@ class Training {
 
   #source(): Omit<CheckpointSource, 'state'> {
     const { model, executor, files = [], configFields } = this.#options;
-    return { model, executor, files, rest: configFields };
+    return { model, optimizer: this.#config.optimizer, executor, files, rest: configFields };
   }
 
   #finish(): TrainResult {

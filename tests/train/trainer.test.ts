@@ -69,9 +69,9 @@ describe('train()', () => {
     expect(Number(a[0]!.gradNorm)).toBeCloseTo(Number(b[0]!.gradNorm), 5);
   });
 
-  it('learns a tiny text by heart', async () => {
-    const tiny = writeTokens(join(root, 'tiny'), { documents: 1 });
-    const { loss } = await run({ data: { train: tiny }, config: smallConfig({ steps: 300, batchSize: 2, learningRate: 1e-2, optimizer: { weightDecay: 0 }, checkpoint: { everySteps: 0 } }) });
+  it.each(['adamw', 'muon'])('learns a tiny text by heart: %s', async (kind) => {
+    const tiny = writeTokens(join(root, `tiny-${kind}`), { documents: 1 });
+    const { loss } = await run({ data: { train: tiny }, config: smallConfig({ steps: 300, batchSize: 2, learningRate: 1e-2, optimizer: { kind, weightDecay: 0 }, checkpoint: { everySteps: 0 } }) });
     expect(loss).toBeLessThan(0.05);
   });
 
@@ -83,23 +83,23 @@ describe('train()', () => {
     readMetrics(join(dir, 'metrics.jsonl')).forEach((line, i) => expect(Number(line.loss)).toBeCloseTo(Number(native[i]!.loss), 4));
   });
 
-  it('allocates what its plan says, to the byte', async () => {
+  it.each(['adamw', 'muon'])('allocates what its plan says, to the byte: %s', async (kind) => {
     const executor = NativeExecutor.open({ threads: 2 });
     let seen: unknown;
-    const { memory } = await run({ executor, sample: () => Promise.resolve(''), config: smallConfig({ batchSize: 8, microBatchSize: 4, samples: { everySteps: 12 } }), onMetrics: () => (seen = executor.memory()) });
+    const { memory } = await run({ executor, sample: () => Promise.resolve(''), config: smallConfig({ batchSize: 8, microBatchSize: 4, samples: { everySteps: 12 }, optimizer: { kind } }), onMetrics: () => (seen = executor.memory()) });
     expect(seen).toEqual({ arenaBytes: memory.arena, stateBytes: memory.states });
     expect(memory.peak).toBe(memory.arena + memory.weights + memory.gradients + memory.moments + memory.buffers);
     await executor.close();
   });
 
-  it('saves when it is stopped, and goes on to the same bits', async () => {
-    const straight = await run({ config: smallConfig({ steps: 20 }) }), dir = join(root, 'stopped');
+  it.each(['adamw', 'muon'])('saves when it is stopped, and goes on to the same bits: %s', async (kind) => {
+    const config = smallConfig({ steps: 20, optimizer: { kind } }), straight = await run({ config }), dir = join(root, `stopped-${kind}`);
     for (const stopAt of [1, 5, 8, 8]) {
       const stop = new AbortController();
-      const options = { dir, resume: true, config: smallConfig({ steps: 20 }), signal: stop.signal, onMetrics: ({ step }: { step?: unknown }) => { if (Number(step) >= stopAt) stop.abort(); } };
+      const options = { dir, resume: true, config, signal: stop.signal, onMetrics: ({ step }: { step?: unknown }) => { if (Number(step) >= stopAt) stop.abort(); } };
       await expect(run(options)).rejects.toThrow(InterruptedError);
     }
-    await run({ dir, resume: true, config: smallConfig({ steps: 20 }) });
+    await run({ dir, resume: true, config });
     expect(lossesOf(dir)).toEqual(lossesOf(straight.dir));
     expect(weightsOf(dir).equals(weightsOf(straight.dir))).toBe(true);
   });
