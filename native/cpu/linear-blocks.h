@@ -1,15 +1,15 @@
 // y = x · wᵀ + bias + addend for w in a block format: x [N, K], w [M, K] (block-layout.h), y [N, M].
-//   few tokens   a group of rows at a time: one sequential stream a thread, reading w is the cost
-//   many tokens  two groups, and tokens in chunks whose activations stay in L2
+//   one token    a group of rows at a time: one sequential stream a thread, reading w is the cost
+//   more tokens  two groups, which share a token's broadcasts, and tokens in chunks whose activations stay in L2
 // Bits: an element is one chain of fmas over the blocks of K, whatever the rows, tokens and threads (quant-tile.h).
 #pragma once
 
-#include "quant-tile.h"
+#include "quant-single.h"
 
 namespace athanor::ATHANOR_ISA::quant {
 
 constexpr int TILE_TOKENS = 4;
-constexpr int64_t FEW_TOKENS = 8;     // beyond it two groups share a token's broadcast
+constexpr int64_t PREFETCH_BYTES = 4096;    // ahead in a stream: 14 GB/s a core became 16 for q4_0, 7 became 15 for q6_k
 constexpr int64_t CHUNK_TOKENS = 64;  // their sums are CHUNK_TOKENS · 2 · LANES floats in L1
 constexpr int64_t CHUNK_BYTES = 256 << 10;  // activations of a chunk: half of an L2
 constexpr int64_t TASK_BYTES = 64 << 10;    // weights of a task: some 4 µs at a core's share of the bandwidth
@@ -57,7 +57,7 @@ void multiplyTokens(const Panel<V>& panel, int64_t blocks, const std::byte* toke
     else multiplyPanel<Format, T, V>(panel, blocks, tokens, stride, acc);
   }
   if constexpr (T > 1)
-    if (count > 0) multiplyTokens<Format, V, T - 1>(panel, blocks, tokens, stride, count, acc);
+    if (count > 0) multiplyTokens<Format, V, T / 2>(panel, blocks, tokens, stride, count, acc);
 }
 
 // acc [count][V][LANES] → y, with bias and addend; `rows` of the last group.
@@ -78,6 +78,25 @@ void finishGroups(const Problem& p, int64_t n0, int64_t count, int64_t row, int6
     }
 }
 
+inline __attribute__((always_inline)) void prefetchBlock(const uint8_t* block, int64_t bytes) {
+  for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(block + PREFETCH_BYTES + line);
+}
+
+// One token × one group.
+template <class Format> void runSingle(const Problem& p, int64_t row, int64_t rows) {
+  constexpr BlockSize size = blockSize(Format::FORMAT);
+  const int64_t across = p.w.cols() / size.values;
+  const uint8_t* block = p.w.as<uint8_t>() + row * across * size.bytes;
+  const auto* a = reinterpret_cast<const typename Format::Activations*>(p.token(0));
+  uint8_t buffer[size.bytes * LANES];
+  F32 acc = zero();
+  for (int64_t b = 0; b < across; b++, block += rows * size.bytes) {
+    prefetchBlock(block, rows * size.bytes);
+    acc = dot(Format{}, wholeGroup<Format::FORMAT>(block, rows, buffer), a[b], acc);
+  }
+  finishGroups<1>(p, 0, 1, row, rows, reinterpret_cast<const float*>(&acc));
+}
+
 // V groups from `row` on (`rows` rows in each) × count tokens from n0 on.
 template <class Format, int V>
 void runGroups(const Problem& p, int64_t row, int64_t rows, int64_t n0, int64_t count) {
@@ -94,6 +113,7 @@ void runGroups(const Problem& p, int64_t row, int64_t rows, int64_t n0, int64_t 
     for (int64_t b = 0; b < blocks; b++)
       for (int v = 0; v < V; v++) {
         const uint8_t* block = group + ((v * across + b0 + b) * rows) * size.bytes;
+        prefetchBlock(block, rows * size.bytes);
         Format::template unpack<V>(wholeGroup<Format::FORMAT>(block, rows, buffer), panel, v, b);
       }
     multiplyTokens<Format, V>(panel, blocks, p.token(n0) + b0 * int64_t(sizeof(typename Format::Activations)), p.stride, count, acc);
@@ -103,12 +123,16 @@ void runGroups(const Problem& p, int64_t row, int64_t rows, int64_t n0, int64_t 
 
 // Rows [begin, end), where only the last group of all may be smaller.
 template <class Format> void runRows(const Problem& p, int64_t begin, int64_t end) {
+  if (p.x.rows() == 1) {
+    for (int64_t row = begin; row < end; row += LANES) runSingle<Format>(p, row, minOf(LANES, end - row));
+    return;
+  }
   const int64_t tokens = p.x.rows(), most = minOf(CHUNK_TOKENS, maxOf(TILE_TOKENS, CHUNK_BYTES / maxOf(p.stride, 1)));
   for (int64_t n = 0; n < tokens; n += most) {
     const int64_t count = minOf(most, tokens - n);
     int64_t row = begin;
-    if (tokens > FEW_TOKENS)
-      for (; row + 2 * LANES <= end; row += 2 * LANES) runGroups<Format, 2>(p, row, LANES, n, count);
+    for (; row + 2 * LANES <= end; row += 2 * LANES)
+      runGroups<Format, 2>(p, row, LANES, n, count);
     for (; row < end; row += LANES) runGroups<Format, 1>(p, row, minOf(LANES, end - row), n, count);
   }
 }

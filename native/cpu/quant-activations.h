@@ -30,13 +30,12 @@ struct BytesQ6K {
   float scale;
 };
 
-// Where sums of Quads quads start that stand for weights less `factor`: −factor·Σa, as two words or as one lane.
-inline int32_t offsetOf(const int8_t* q, int quads, int factor) {
+// Where the sums of Quads quads start that stand for weights less `factor`: −factor·Σa, as two words or as one lane.
+template <int Quads> inline int32_t offsetOf(const int8_t* q, int factor) {
+  int16_t pairs[2 * Quads];
+  for (int i = 0; i < 2 * Quads; i++) pairs[i] = int16_t(q[2 * i] + q[2 * i + 1]);
   int low = 0, high = 0;
-  for (int i = 0; i < quads; i++) {
-    low += q[4 * i] + q[4 * i + 1];
-    high += q[4 * i + 2] + q[4 * i + 3];
-  }
+  for (int i = 0; i < Quads; i++) low += pairs[2 * i], high += pairs[2 * i + 1];
   if (ATHANOR_VNNI) return -factor * (low + high);
   return int32_t((uint32_t(-factor * low) & 0xffff) | uint32_t(-factor * high) << 16);
 }
@@ -78,7 +77,7 @@ inline float quantiseRun(const float* x, int n, int8_t* q) {
 inline void encode(const float* x, Bytes32& out, int factor) {
   int8_t q[32];
   out.scale = quantiseRun(x, 32, q);
-  out.offset = offsetOf(q, 8, factor);
+  out.offset = offsetOf<8>(q, factor);
   std::memcpy(out.quads, q, sizeof q);
 }
 inline void encode(const float* x, Words32& out, int) {  // signed weights: nothing to subtract
@@ -107,7 +106,7 @@ inline void encode(const float* x, BytesQ4K& out) {
 inline void encode(const float* x, BytesQ6K& out) {
   int8_t q[256];
   out.scale = quantiseRun(x, 256, q);
-  for (int j = 0; j < 16; j++) out.offsets[j] = offsetOf(q + 16 * j, 4, 32);
+  for (int j = 0; j < 16; j++) out.offsets[j] = offsetOf<4>(q + 16 * j, 32);
   std::memcpy(out.quads, q, sizeof q);
 }
 

@@ -71,30 +71,32 @@ struct Q4K {
   static constexpr DType FORMAT = DType::q4_k;
   using Activations = BytesQ4K;
   static void encode(const float* x, Activations& out) { quant::encode(x, out); }
-  template <int V> static void unpack(const uint8_t* block, Panel<V>& panel, int v, int64_t) {
-    // The four bytes of these lanes are scales and minima 0–3 and 4–7 (see scaleAndMin).
-    const I32 a = unit(block, 1), b = unit(block, 2), c = unit(block, 3);
-    const I32 scales[2] = {a & 0x3f3f3f3f, lowNibbles(c) | ((I32)((U32)a >> 2) & 0x30303030)};
-    const I32 mins[2] = {b & 0x3f3f3f3f, highNibbles(c) | ((I32)((U32)b >> 2) & 0x30303030)};
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++) panel.scales[j][v] = scaleLane(scales[j / 4] >> 8 * (j % 4) & 255);
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-      const I32 pair = mins[j / 2] >> 16 * (j % 2);
-      panel.mins[j][v] = (pair & 255) | (pair & 0xff00) << 8;
+  // What is not weights: the bytes of these lanes are scales and minima 0–3 and 4–7 (see scaleAndMin).
+  struct Small {
+    I32 scales[2], mins[2];
+    F32 factor, minFactor;
+    explicit Small(const uint8_t* block) {
+      const I32 both = unit(block, 0), a = unit(block, 1), b = unit(block, 2), c = unit(block, 3);
+      scales[0] = a & 0x3f3f3f3f, scales[1] = lowNibbles(c) | ((I32)((U32)a >> 2) & 0x30303030);
+      mins[0] = b & 0x3f3f3f3f, mins[1] = highNibbles(c) | ((I32)((U32)b >> 2) & 0x30303030);
+      const U16 d = __builtin_convertvector((U32)both & 0xffff, U16), dMin = __builtin_convertvector((U32)both >> 16, U16);
+      factor = loadHalves(&d), minFactor = loadHalves(&dMin);
     }
+  };
+  template <int V> static void unpack(const uint8_t* block, Panel<V>& panel, int v, int64_t) {
+    const Small small(block);
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; j++) panel.scales[j][v] = scaleOf(small.scales[j / 4], j % 4);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) panel.mins[j][v] = pairAsWords(small.mins[j / 2], j % 2);
 #pragma GCC unroll 4
     for (int u = 0; u < 32; u++) {
       const I32 w = unit(block, 4 + u);
       panel.weights[u / 8 * 16 + u % 8][v] = lowNibbles(w);
       panel.weights[u / 8 * 16 + 8 + u % 8][v] = highNibbles(w);
     }
-    // The half floats d and dmin alternate.
-    const I32 both = unit(block, 0);
-    using Halves = uint16_t __attribute__((vector_size(LANES * 2)));
-    const Halves d = __builtin_convertvector((U32)both & 0xffff, Halves), dMin = __builtin_convertvector((U32)both >> 16, Halves);
-    panel.factor[0][v] = loadHalves(&d);
-    panel.minFactor[v] = loadHalves(&dMin);
+    panel.factor[0][v] = small.factor;
+    panel.minFactor[v] = small.minFactor;
   }
 };
 
@@ -114,8 +116,7 @@ struct Q6K {
       out[24][v] = highNibbles(b) | ((I32)((U32)high >> 2) & 0x30303030);
     }
 #pragma GCC unroll 16
-    for (int j = 0; j < 16; j++)
-      panel.scales[j][v] = scaleLane((I32)((U32)unit(block, 48 + j / 4) << (24 - 8 * (j % 4))) >> 24);
+    for (int j = 0; j < 16; j++) panel.scales[j][v] = signedScaleOf(unit(block, 48 + j / 4), j % 4);
     panel.factor[0][v] = loadHalves(block + 208 * LANES);
   }
 };

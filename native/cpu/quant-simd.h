@@ -43,10 +43,45 @@ inline I32 multiplyWords(I32 x, I32 y) {
 #endif
 }
 
+// Keeps a running sum in its register: integer additions may be reordered, and a compiler that does so computes all
+// products of a block first and spills them (a factor of 2).
+template <class V> inline void inRegister(V& v) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__x86_64__) && (ATHANOR_LANES == 4 || (ATHANOR_LANES == 8 && defined(__AVX2__)))
+  asm("" : "+x"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#else
+  (void)v;
+#endif
+}
+
 inline F32 toFloats(I32 x) { return __builtin_convertvector(x, F32); }
 
 // The same word in both halves of a lane; `x` within 16 bits.
 inline I32 bothWords(I32 x) { return (x & 0xffff) | (I32)((U32)x << 16); }
+
+// Byte i of each lane as both its words, unsigned or signed; bytes 2i and 2i + 1 as its words.
+#if (ATHANOR_LANES == 8 && defined(__AVX2__)) || (ATHANOR_LANES == 16 && defined(__AVX512BW__))
+inline I32 shuffleBytes(I32 x, uint32_t lane) {  // the same four numbers in every lane, ≥ 128 for zero
+  const I32 order = I32{} + int32_t(lane);
+#if ATHANOR_LANES == 8
+  const __m256i base = _mm256_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c, 0, 0x04040404, 0x08080808, 0x0c0c0c0c);
+  return (I32)_mm256_shuffle_epi8((__m256i)x, _mm256_add_epi8((__m256i)order, base));
+#else
+  const __m512i base = _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));
+  return (I32)_mm512_shuffle_epi8((__m512i)x, _mm512_add_epi8((__m512i)order, base));
+#endif
+}
+inline I32 byteAsWords(I32 x, int i) { return shuffleBytes(x, 0x80008000u + 0x00010001u * uint32_t(i)); }
+inline I32 signedAsWords(I32 x, int i) { return (I32)((I16)shuffleBytes(x, 0x00800080u + 0x01000100u * uint32_t(i)) >> 8); }
+inline I32 pairAsWords(I32 x, int i) { return shuffleBytes(x, 0x80018000u + 0x00020002u * uint32_t(i)); }
+#else
+inline I32 byteAsWords(I32 x, int i) { return bothWords(x >> 8 * i & 255); }
+inline I32 signedAsWords(I32 x, int i) { return bothWords((I32)((U32)x << (24 - 8 * i)) >> 24); }
+inline I32 pairAsWords(I32 x, int i) { return (x >> 16 * i & 255) | (x >> 16 * i & 0xff00) << 8; }
+#endif
 
 // A running sum of products of unsigned weights and signed values; what the format subtracts from its weights (8, 32,
 // 128) is where the sum starts. In words it may wrap on the way: only its end must fit.
@@ -61,15 +96,21 @@ inline void add(Sum& sum, I32 w, I32 a) {
   sum = (I32)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)w, (__m512i)a);
 #endif
 }
+// What `scaled` multiplies by: byte i of each lane.
 inline I32 total(Sum sum) { return sum; }
 inline I32 scaled(Sum sum, I32 scale) { return sum * scale; }
-inline I32 scaleLane(I32 scale) { return scale; }
+inline I32 scaleOf(I32 x, int i) { return x >> 8 * i & 255; }
+inline I32 signedScaleOf(I32 x, int i) { return (I32)((U32)x << (24 - 8 * i)) >> 24; }
 #else
 using Sum = I16;
-inline void add(Sum& sum, I32 w, I32 a) { sum += multiplyBytes(w, a); }
+inline void add(Sum& sum, I32 w, I32 a) {
+  sum += multiplyBytes(w, a);
+  inRegister(sum);
+}
 inline I32 total(Sum sum) { return multiplyWords((I32)sum, I32{} + 0x00010001); }
 inline I32 scaled(Sum sum, I32 scale) { return multiplyWords((I32)sum, scale); }
-inline I32 scaleLane(I32 scale) { return bothWords(scale); }
+inline I32 scaleOf(I32 x, int i) { return byteAsWords(x, i); }
+inline I32 signedScaleOf(I32 x, int i) { return signedAsWords(x, i); }
 #endif
 
 // LANES half floats.

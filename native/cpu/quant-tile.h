@@ -40,7 +40,7 @@ inline __attribute__((always_inline)) void eachSum(const Body& body) {
     for (int v = 0; v < V; v++) body(t, v);
 }
 
-inline F32 scaleOf(F32 factor, float scale) { return factor * splat(scale); }
+inline F32 productOf(F32 factor, float scale) { return factor * splat(scale); }
 inline void addProduct(float* acc, I32 sum, F32 factor) { store(acc, fma(toFloats(sum), factor, load(acc))); }
 
 // Blocks of 32. acc is [T][V][LANES].
@@ -53,9 +53,12 @@ void multiplyPanel(const Panel<V>& panel, int64_t blocks, const std::byte* token
       I32 sum[T][V] = {};
 #pragma GCC unroll 8
       for (int t = 0; t < T; t++) quads[t] = blockAt<A>(tokens, t, stride, b).words;
-      multiplyQuads<T, V, 16>(panel.weights + 16 * b, quads, sum, [](I32& s, I32 w, I32 a) { s += multiplyWords(w, a); });
+      multiplyQuads<T, V, 16>(panel.weights + 16 * b, quads, sum, [](I32& s, I32 w, I32 a) {
+        s += multiplyWords(w, a);
+        inRegister(s);
+      });
       eachSum<T, V>([&](int t, int v) {
-        addProduct(acc + (t * V + v) * LANES, sum[t][v], scaleOf(panel.factor[b][v], blockAt<A>(tokens, t, stride, b).scale));
+        addProduct(acc + (t * V + v) * LANES, sum[t][v], productOf(panel.factor[b][v], blockAt<A>(tokens, t, stride, b).scale));
       });
     } else {
       Sum sum[T][V];
@@ -64,7 +67,7 @@ void multiplyPanel(const Panel<V>& panel, int64_t blocks, const std::byte* token
       eachSum<T, V>([&](int t, int v) { sum[t][v] = (Sum)broadcast(&blockAt<A>(tokens, t, stride, b).offset); });
       multiplyQuads<T, V, 8>(panel.weights + 8 * b, quads, sum, add);
       eachSum<T, V>([&](int t, int v) {
-        addProduct(acc + (t * V + v) * LANES, total(sum[t][v]), scaleOf(panel.factor[b][v], blockAt<A>(tokens, t, stride, b).scale));
+        addProduct(acc + (t * V + v) * LANES, total(sum[t][v]), productOf(panel.factor[b][v], blockAt<A>(tokens, t, stride, b).scale));
       });
     }
   }
@@ -92,12 +95,12 @@ void multiplyLarge(const Panel<V>& panel, const std::byte* tokens, int64_t strid
   eachSum<T, V>([&](int t, int v) {
     const A& a = blockAt<A>(tokens, t, stride, 0);
     float* to = acc + (t * V + v) * LANES;
-    addProduct(to, sums[t][v], scaleOf(panel.factor[0][v], a.scale));
+    addProduct(to, sums[t][v], productOf(panel.factor[0][v], a.scale));
     if constexpr (hasMins) {
       I32 mins{};
 #pragma GCC unroll 4
       for (int i = 0; i < 4; i++) mins += multiplyWords(panel.mins[i][v], broadcast(a.sums + i));
-      addProduct(to, mins, -scaleOf(panel.minFactor[v], a.scale));
+      addProduct(to, mins, -productOf(panel.minFactor[v], a.scale));
     }
   });
 }
