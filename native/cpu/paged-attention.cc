@@ -16,6 +16,10 @@ using namespace attention_detail;
 
 constexpr int64_t CHUNK_KEYS = 8 * FORWARD_KEYS;
 
+// Rows of one head lie apart, which no processor fetches ahead by itself: a bf16 cache of 1024 keys × 4 heads × 64, 22
+// layers, 3.3 ms a token instead of 5.8 on two Zen 3 cores; f32 5.1 instead of 5.7. 12 and 96 keys are no better.
+constexpr int64_t PREFETCH_KEYS = 32;
+
 struct Paged {
   const Call& call;
   Scores kind;
@@ -71,7 +75,12 @@ Panel gatherRows(const Paged& f, const View& cache, int64_t seq, int64_t first, 
   const View& table = f.call.in[3];
   const int32_t* slots = table.as<int32_t>() + seq * table.stride0 + first;
   const int64_t stride = padded(width);
+  const int64_t ahead = minOf(PREFETCH_KEYS, table.cols() - first - count);
   for (int64_t j = 0; j < count; j++) {
+    if (const int64_t slot = slots[j + ahead]; slot >= 0 && slot < cache.rows()) {
+      const std::byte* row = elementAt(cache, slot * cache.stride0 + offset);
+      for (int64_t at = 0; at < width * elementBytes(cache.dtype); at += 64) __builtin_prefetch(row + at);
+    }
     if (slots[j] < 0 || slots[j] >= cache.rows()) {
       for (int64_t c = 0; c < stride; c += LANES) store(to + j * stride + c, splat(__builtin_nanf("")));
       continue;

@@ -70,7 +70,7 @@ inline I32 shuffleBytes(I32 x, uint32_t lane) {  // the same four numbers in eve
   const __m256i base = _mm256_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c, 0, 0x04040404, 0x08080808, 0x0c0c0c0c);
   return (I32)_mm256_shuffle_epi8((__m256i)x, _mm256_add_epi8((__m256i)order, base));
 #else
-  const __m512i base = _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));
+  const __m512i base = _mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0);
   return (I32)_mm512_shuffle_epi8((__m512i)x, _mm512_add_epi8((__m512i)order, base));
 #endif
 }
@@ -116,7 +116,8 @@ inline I32 signedScaleOf(I32 x, int i) { return signedAsWords(x, i); }
 // LANES half floats.
 inline F32 loadHalves(const void* p) {
 #if ATHANOR_LANES == 16 && defined(__AVX512F__)
-  return (F32)_mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+  // (masked, since g++ 12 warns of its own header otherwise)
+  return (F32)_mm512_maskz_cvtph_ps(__mmask16(0xffff), _mm256_loadu_si256(static_cast<const __m256i*>(p)));
 #elif ATHANOR_LANES == 8 && defined(__F16C__)
   return (F32)_mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)));
 #else
