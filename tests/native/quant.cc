@@ -184,10 +184,18 @@ void checkHalves() {
   }
 }
 
+// The planner's rule (src/core/block-workspace.ts) gives the same: tests/core/block-workspace.test.ts has this table.
+void checkWorkspace() {
+  const struct { DType format; int64_t k, bytes; } table[] = {{DType::q8_0, 64, 192}, {DType::q8_0, 2048, 4352}, {DType::q4_0, 32, 64},
+    {DType::q4_0, 5632, 7040}, {DType::q4_k, 256, 320}, {DType::q4_k, 2048, 2240}, {DType::q6_k, 512, 704}, {DType::q6_k, 0, 0}};
+  for (const auto& row : table) expect(quant::tokenBytes(row.format, row.k) == row.bytes, std::string(nameOf(row.format)) + ": workspace of a token");
+}
+
 }  // namespace
 
 int main() {
   Random random(5);
+  checkWorkspace();
   checkHalves();
   for (const DType format : FORMATS) {
     for (const int64_t rows : {1, LANES - 1, LANES, LANES + 1, 2 * LANES + 3, 5 * LANES}) {
