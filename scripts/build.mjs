@@ -1,10 +1,11 @@
 // Builds all that is not up to date: dist/ from TypeScript, the operator header from dist/, build/athanor.node from C++.
-// node scripts/build.mjs [--native] [--native-if-possible] [--partial] [--sanitize[=thread]]
+// node scripts/build.mjs [--native] [--native-if-possible] [--partial] [--sanitize[=thread|guard]]
 //   --native              only the native core
 //   --native-if-possible  without a C++ compiler say so and succeed: the reference backend then does the work
 //   --partial             leave out kernels whose file is not there yet, to try a new operator before its kernel
 //   --sanitize            build and run the native core's own tests, without Node, under AddressSanitizer and
-//                         UndefinedBehaviorSanitizer, or under ThreadSanitizer (see native-tests.mjs)
+//                         UndefinedBehaviorSanitizer, under ThreadSanitizer, or as released with every operand
+//                         against a page that may not be touched (see native-tests.mjs)
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -80,12 +81,12 @@ async function build(flags) {
 }
 
 async function main(flags) {
-  const known = ['--native', '--native-if-possible', '--sanitize', '--sanitize=thread', '--partial'];
+  const known = ['--native', '--native-if-possible', '--sanitize', '--sanitize=thread', '--sanitize=guard', '--partial'];
   const unknown = flags.find((flag) => !known.includes(flag));
   if (unknown !== undefined) throw new BuildError(`Unknown option "${unknown}": there are ${known.join(', ')}.`);
   // The tests have a folder and a lock of their own.
-  if (flags.includes('--sanitize')) return withLock('.sanitize.lock', () => nativeTests('address'));
-  if (flags.includes('--sanitize=thread')) return withLock('.sanitize.lock', () => nativeTests('thread'));
+  const flavour = { '--sanitize': 'address', '--sanitize=thread': 'thread', '--sanitize=guard': 'guard' }[flags.find((flag) => flag.startsWith('--sanitize'))];
+  if (flavour !== undefined) return withLock('.sanitize.lock', () => nativeTests(flavour));
   return withLock('.lock', () => build(flags));
 }
 

@@ -1,5 +1,6 @@
-// The native core's own tests as programs without Node, under a sanitizer: tests/native/runtime is one program, each
-// tests/native/*.cc is one for every instruction set of this processor (it includes the kernels that it checks).
+// The native core's own tests as programs without Node, under a sanitizer, or as they are released between guard pages:
+// tests/native/runtime is one program, each tests/native/*.cc is one for every instruction set of this processor (it
+// includes the kernels that it checks).
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
@@ -8,9 +9,15 @@ import { INSTRUCTION_SETS, NATIVE, compileAll, findCompiler, kernelFiles, link, 
 import { BuildError, ROOT } from './project.mjs';
 
 const TESTS = join(ROOT, 'tests', 'native');
-const SANITIZERS = {
-  address: ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
-  thread: ['-fsanitize=thread'],
+const DEBUG = ['-O1', '-g', '-fno-omit-frame-pointer'];
+/**
+ * Flags of the compiler, of the linker, and the environments to run in. Races do not depend on the instruction set, and
+ * ThreadSanitizer is slow: one is enough.
+ */
+const FLAVOURS = {
+  address: { compile: [...DEBUG, '-fsanitize=address,undefined', '-fno-sanitize-recover=all'], link: ['-fsanitize=address,undefined'], runs: [{}] },
+  thread: { compile: [...DEBUG, '-fsanitize=thread'], link: ['-fsanitize=thread'], runs: [{}], isas: 1 },
+  guard: { compile: ['-O3'], link: [], runs: [{ ATHANOR_GUARD_PAGES: 'end' }, { ATHANOR_GUARD_PAGES: 'start' }] },
 };
 
 const listed = (folder) => readdirSync(folder).filter((name) => /\.(cc|h)$/.test(name)).sort().map((name) => join(folder, name));
@@ -25,21 +32,21 @@ function usableIsas() {
 /**
  * Builds and runs all of them.
  *
- * @param sanitizer 'address' (with undefined behaviour) or 'thread'
+ * @param flavour 'address' (with undefined behaviour), 'thread' or 'guard'
  * @throws {BuildError} if one does not compile or fails
  */
-export async function nativeTests(sanitizer) {
+export async function nativeTests(flavour) {
   const compiler = findCompiler();
   if (compiler.problem !== undefined) throw new BuildError(`The native tests cannot be built: ${compiler.problem}.`);
-  const folder = join(ROOT, 'build', `sanitize-${sanitizer}`);
+  const folder = join(ROOT, 'build', `sanitize-${flavour}`);
   mkdirSync(folder, { recursive: true });
-  const flags = ['-O1', '-g', '-fno-omit-frame-pointer', ...SANITIZERS[sanitizer], `-I${NATIVE}`];
+  const { compile, link: linking, runs, isas } = FLAVOURS[flavour], flags = [...compile, `-I${NATIVE}`];
   const runtime = runtimeObjects(folder, flags);
   const suite = listed(join(TESTS, 'runtime'));
   const programs = [{ name: 'runtime', own: suite.filter((path) => path.endsWith('.cc')).map((path) => objectOf(path, folder, flags, [...suite, ...runtimeHeaders()])) }];
   const shared = [...listed(TESTS), ...kernelFiles(), ...runtimeHeaders()];
   for (const path of listed(TESTS).filter((name) => name.endsWith('.cc'))) {
-    for (const [isa, [lanes, ...more]] of usableIsas()) {
+    for (const [isa, [lanes, ...more]] of usableIsas().slice(0, isas)) {
       const name = `${basename(path, '.cc')}-${isa}`;
       programs.push({ name, own: [objectOf(path, folder, [...flags, ...more, `-DATHANOR_ISA=${isa}`, `-DATHANOR_LANES=${lanes}`], shared, name)] });
     }
@@ -49,12 +56,14 @@ export async function nativeTests(sanitizer) {
   let failed = 0;
   for (const { name, own } of programs) {
     const parts = [...runtime, ...own], target = join(folder, name);
-    await link(compiler, parts.map((job) => job.object), ['-pthread', ...SANITIZERS[sanitizer]], target, parts.map((job) => keys[list.indexOf(job)]));
-    const { status, stdout, stderr } = spawnSync(target, [], { encoding: 'utf8' });
-    console.log(`${status === 0 ? 'passed' : 'FAILED'} ${name} (${sanitizer} sanitizer)`);
-    if (status === 0) continue;
-    failed++;
-    console.error(`${stdout}${stderr}`);
+    await link(compiler, parts.map((job) => job.object), ['-pthread', ...linking], target, parts.map((job) => keys[list.indexOf(job)]));
+    for (const env of runs) {
+      const { status, signal, stdout, stderr } = spawnSync(target, [], { encoding: 'utf8', env: { ...process.env, ...env } });
+      console.log(`${status === 0 ? 'passed' : 'FAILED'} ${name} (${[flavour, ...Object.values(env)].join(', ')})`);
+      if (status === 0) continue;
+      failed++;
+      console.error(`${stdout}${stderr}${signal === null ? '' : `It was ended by ${signal}.`}`);
+    }
   }
-  if (failed > 0) throw new BuildError(`${failed} of ${programs.length} native test programs failed; each can be run alone from ${folder}.`);
+  if (failed > 0) throw new BuildError(`${failed} of ${programs.length * runs.length} runs of native test programs failed; each can be run alone from ${folder}.`);
 }

@@ -151,8 +151,8 @@ void backwardTiles(const Backward& f, const Scratch& s, const QueryTile& tile, i
 }
 
 // One tile of queries and one head against the keys of the segment within `range`.
-void backwardQueries(const Backward& f, const Scratch& s, Span segment, int64_t begin, int64_t head, Span range, Want want) {
-  const int64_t count = minOf(TILE_QUERIES, segment.end - begin);
+void backwardQueries(const Backward& f, const Scratch& s, Span segment, int64_t begin, int64_t head, Span range, Want want, int64_t most = TILE_QUERIES) {
+  const int64_t count = minOf(most, segment.end - begin);
   const int64_t from = maxOf(range.begin, f.firstKey(begin)), to = minOf(range.end, begin + count);
   if (from >= to) return;
   QueryTile tile;
@@ -167,6 +167,13 @@ void backwardQueries(const Backward& f, const Scratch& s, Span segment, int64_t 
     const Writer<Kind::any> to = outRow<Kind::any>(f.call.out[0], begin + i, head * f.width);
     eachVector(f.width, [&](int64_t c, auto tag) { to.put(c, load(s.dq + i * padded(f.width) + c), tag); });
   }
+  const int64_t wide = padded(f.width);
+  if (count == 1 || !hasNaN(s.dq, count, wide, wide)) return;
+  // A row whose lse or Δ is NaN is so by itself.
+  bool isLeaked[TILE_QUERIES];
+  for (int64_t i = 0; i < count; i++) isLeaked[i] = s.lse[i] == s.lse[i] && s.delta[i] == s.delta[i] && hasNaN(s.dq + i * wide, wide);
+  for (int64_t i = 0; i < count; i++)
+    if (isLeaked[i]) backwardQueries(f, s, segment, begin + i, head, range, {true, false}, 1);
 }
 
 void clearKeys(const Backward& f, Span range, int64_t kvHead) {
@@ -174,6 +181,27 @@ void clearKeys(const Backward& f, Span range, int64_t kvHead) {
     float *k = f.dk + j * f.dkRow + kvHead * f.dkHead, *v = f.dv + j * f.dvRow + kvHead * f.dvHead;
     for (int64_t c = 0; c < f.width; c += LANES) store(k + c, zero());
     for (int64_t c = 0; c < f.outWidth; c += LANES) store(v + c, zero());
+  }
+}
+
+// dk and dv of the keys in `range` that are NaN, and not by their own token's lse, once more, each key alone.
+void repairKeys(const Backward& f, const Scratch& s, Span segment, Span range, int64_t kvHead) {
+  const View& lse = f.call.in[5];
+  const int64_t count = range.end - range.begin;
+  if (!hasNaN(f.dk + range.begin * f.dkRow + kvHead * f.dkHead, count, f.dkRow, padded(f.width)) &&
+      !hasNaN(f.dv + range.begin * f.dvRow + kvHead * f.dvHead, count, f.dvRow, padded(f.outWidth))) return;
+  for (int64_t j = range.begin; j < range.end; j++) {
+    const float *k = f.dk + j * f.dkRow + kvHead * f.dkHead, *v = f.dv + j * f.dvRow + kvHead * f.dvHead;
+    if (!hasNaN(k, padded(f.width)) && !hasNaN(v, padded(f.outWidth))) continue;
+    const float own = lse.as<float>()[j * lse.stride0 + kvHead * f.group];
+    if (own != own) continue;
+    clearKeys(f, {j, j + 1}, kvHead);
+    for (int64_t begin = segment.begin + (j - segment.begin) / TILE_QUERIES * TILE_QUERIES; begin < segment.end && f.firstKey(begin) <= j; begin += TILE_QUERIES)
+      for (int64_t g = 0; g < f.group; g++) {
+        QueryTile tile;
+        loadQueries(f, s, begin, minOf(TILE_QUERIES, segment.end - begin), kvHead * f.group + g, tile);
+        backwardTiles(f, s, tile, j, 1, true, {false, true});
+      }
   }
 }
 
@@ -207,6 +235,7 @@ void onePass(const Backward& f, const int32_t* bounds, int64_t segments, float* 
     clearKeys(f, segment, kvHead);
     for (int64_t begin = segment.begin; begin < segment.end; begin += TILE_QUERIES)
       for (int64_t g = 0; g < f.group; g++) backwardQueries(f, s, segment, begin, kvHead * f.group + g, segment, {true, true});
+    repairKeys(f, s, segment, segment, kvHead);
     writeKeys(f, segment, kvHead);
   });
 }
@@ -227,6 +256,7 @@ void twoPasses(const Backward& f, const int32_t* bounds, int64_t segments, float
       const int64_t firstTile = segment.begin + (from - segment.begin) / TILE_QUERIES * TILE_QUERIES;
       for (int64_t begin = firstTile; begin < segment.end && f.firstKey(begin) < range.end; begin += TILE_QUERIES)
         for (int64_t g = 0; g < f.group; g++) backwardQueries(f, s, segment, begin, kvHead * f.group + g, range, {false, true});
+      repairKeys(f, s, segment, range, kvHead);
       writeKeys(f, range, kvHead);
     });
   }

@@ -219,6 +219,21 @@ inline void attendTile(const float* queries, int64_t width, const KeyTile& keys,
   }
 }
 
+// Products of tiles give a row 0·x for the keys that only its neighbours attend: NaN where x is not finite. Kernels look
+// for NaN in what they write, and compute such a row again, alone: then a product has no terms but its own.
+inline bool hasNaN(const float* first, int64_t rows, int64_t stride, int64_t width) {
+  I32 found{};
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t c = 0; c < width; c += LANES) {
+      const F32 x = load(first + i * stride + c);
+      found |= x != x;
+    }
+  int32_t any = 0;
+  for (int i = 0; i < LANES; i++) any |= found[i];
+  return any != 0;
+}
+inline bool hasNaN(const float* row, int64_t width) { return hasNaN(row, 1, 0, width); }
+
 // First key that token i attends.
 inline int64_t firstKey(const View& starts, int64_t i, int64_t window) {
   const int64_t start = starts.as<int32_t>()[i * starts.stride0];

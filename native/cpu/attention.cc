@@ -33,9 +33,10 @@ void writeOut(const Forward& f, int64_t begin, int64_t head, int64_t count, cons
   }
 }
 
-void attendQueries(const Forward& f, int64_t begin, int64_t head, float* scratch) {
+// `count` queries against tiles of keys that start at `from`.
+void attendQueries(const Forward& f, int64_t begin, int64_t count, int64_t from, int64_t head, float* scratch) {
   const View &q = f.call.in[0], &k = f.call.in[1], &v = f.call.in[2], &starts = f.call.in[3];
-  const int64_t count = minOf(TILE_QUERIES, q.rows() - begin), outWidth = padded(f.outWidth), kvHead = head / f.group;
+  const int64_t outWidth = padded(f.outWidth), kvHead = head / f.group;
   Carver carve{scratch};
   float* queries = carve.take(TILE_QUERIES * f.width);
   float* scores = carve.take(FORWARD_KEYS * STRIP);
@@ -50,12 +51,18 @@ void attendQueries(const Forward& f, int64_t begin, int64_t head, float* scratch
   for (int64_t i = begin; i < begin + count; i++) reach.add(firstKey(starts, i, f.window), i);
   reach.padStrip();
   transposeRows(count, f.width, f.kind.queryFactor(), queries, [&](int64_t i) { return rowOf<Kind::any>(q, begin + i, head * f.width); });
-  for (int64_t key = maxOf(reach.first[0], 0); key < begin + count; key += FORWARD_KEYS) {
+  for (int64_t key = from; key < begin + count; key += FORWARD_KEYS) {
     const int64_t keys = minOf(FORWARD_KEYS, begin + count - key);
     const KeyTile tile{stage(k, key, keys, kvHead * f.width, f.width, kCopy), stage(v, key, keys, kvHead * f.outWidth, f.outWidth, vCopy), key, keys};
     attendTile(queries, f.width, tile, reach, f.kind, state, outWidth, scores);
   }
   writeOut(f, begin, head, count, state);
+  if (count == 1 || !hasNaN(state.out, count, outWidth, outWidth)) return;
+  // A row whose sum is NaN has such a score itself.
+  bool isLeaked[TILE_QUERIES];
+  for (int64_t i = 0; i < count; i++) isLeaked[i] = state.total[i] == state.total[i] && hasNaN(state.out + i * outWidth, outWidth);
+  for (int64_t i = 0; i < count; i++)
+    if (isLeaked[i]) attendQueries(f, begin + i, 1, from, head, scratch);
 }
 
 }  // namespace attention_detail
@@ -68,7 +75,8 @@ void attention(const Call& call) {
   float* scratch = reinterpret_cast<float*>(call.workspace);
   // From the last tile, which in one long document has the most keys, to the first.
   call.pool->parallel(tiles * f.heads, [&](int64_t task, int thread) {
-    attendQueries(f, (tiles - 1 - task / f.heads) * TILE_QUERIES, task % f.heads, scratch + thread * stride);
+    const int64_t begin = (tiles - 1 - task / f.heads) * TILE_QUERIES;
+    attendQueries(f, begin, minOf(TILE_QUERIES, q.rows() - begin), maxOf(firstKey(call.in[3], begin, f.window), 0), task % f.heads, scratch + thread * stride);
   });
 }
 

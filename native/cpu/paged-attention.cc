@@ -4,8 +4,7 @@
 // Neighbouring tokens of one sequence (a prefill) and the query heads that share a head of k and v are the lanes of one
 // tile, so the cache is read once for all of them. The keys of every sequence are cut into chunks at fixed positions;
 // chunks are attended from scratch and joined in order. With few tokens and long contexts chunks are tasks of their own.
-// A lane's bits depend neither on its company nor on how the chunks were spread (as long as the cache is finite: the
-// probability of a key that a lane does not attend is exactly 0).
+// A lane's bits depend neither on its company nor on how the chunks were spread.
 // A position below 0 attends nothing and gives zeros; one beyond the table, or a slot beyond the cache, gives NaN.
 #include "attention-tile.h"
 
@@ -145,6 +144,8 @@ Span chunksOf(const Reach& reach) {
   return {reach.first[0] / CHUNK_KEYS, last / CHUNK_KEYS + 1};
 }
 
+void repairGroup(const Paged& f, const Group& group, const Scratch& s, float* memory);
+
 void attendGroup(const Paged& f, const Group& group, float* memory) {
   if (!f.isValid(group.begin)) return writeNaN(f, group);
   Scratch s(f, memory);
@@ -158,6 +159,19 @@ void attendGroup(const Paged& f, const Group& group, float* memory) {
       if (s.chunk.touched[lane / STRIP]) joinLane(f, s, lane, s.chunk.out + lane * f.outPadded(), s.chunk.top[lane], s.chunk.total[lane]);
   }
   writeGroup(f, group, s);
+  repairGroup(f, group, s, memory);
+}
+
+// Lanes that are NaN, and not by a score of their own, once more, each alone (see hasNaN).
+void repairGroup(const Paged& f, const Group& group, const Scratch& s, float* memory) {
+  const int64_t lanes = (group.end - group.begin) * group.heads;
+  if (lanes == 1 || !hasNaN(s.joined.out, lanes, f.outPadded(), f.outPadded())) return;
+  bool isLeaked[TILE_QUERIES];
+  for (int64_t lane = 0; lane < lanes; lane++) isLeaked[lane] = s.joined.total[lane] == s.joined.total[lane] && hasNaN(s.joined.out + lane * f.outPadded(), f.outPadded());
+  for (int64_t lane = 0; lane < lanes; lane++) {
+    const int64_t n = group.begin + lane / group.heads;
+    if (isLeaked[lane]) attendGroup(f, {n, n + 1, group.head + lane % group.heads, 1, group.kvHead}, memory);
+  }
 }
 
 // All groups: bounds[i] is where the i-th run of tokens begins; each has kvHeads · parts groups of heads.
@@ -219,6 +233,7 @@ void attendSplit(const Paged& f, const Groups& groups, int64_t chunks, float* sc
         joinLane(f, s, lane, from, from[f.outPadded()], from[f.outPadded() + 1]);
       }
     writeGroup(f, group, s);
+    repairGroup(f, group, s, scratch + thread * stride);
   });
 }
 

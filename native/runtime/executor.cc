@@ -117,9 +117,9 @@ RunStatus Executor::interpret(const RunRequest& request, std::byte* arena) {
   size_t number = 0;
   auto before = Clock::now();
   for (const Instruction& it : loaded.program.instructions) {
-    committed = committed || it.commits;
     const Abort abort = request.abort->load(std::memory_order_relaxed);
     if (abort == Abort::now || (abort == Abort::polite && !committed)) return RunStatus::aborted;
+    committed = committed || it.commits;
     const View* operands = loaded.views.data() + it.firstOperand;
     const Call call{operands, operands + it.nIn, loaded.program.attrs.data() + it.firstAttr,
                     it.workspaceBytes == 0 ? nullptr : arena + it.workspaceOffset, &pool_,

@@ -7,10 +7,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "../../native/cpu/operand.h"
+#include "../../native/runtime/block.h"
 
 namespace check {
 
@@ -33,22 +35,36 @@ struct Random {
   double normal() { return std::sqrt(-2 * std::log(1 - uniform())) * std::cos(6.283185307179586 * uniform()); }
 };
 
-// A tensor with its own memory of exactly the bytes it may touch; `gap` elements lie between rows.
+// How many random cases to try: ThreadSanitizer is ten times slower, and what threads do depends little on shapes.
+inline int rounds(int cases) {
+#ifdef __SANITIZE_THREAD__
+  return cases / 10 + 1;
+#else
+  return cases;
+#endif
+}
+
+// A tensor with its own memory of exactly the bytes it may touch; `gap` elements lie between rows. With
+// ATHANOR_GUARD_PAGES set it touches a page that may not be touched, at its end (so that it begins at any multiple of an
+// element) or at its start; otherwise a sanitizer watches.
 struct Tensor {
   View view{};
   std::byte* memory = nullptr;
+  std::shared_ptr<Block> guarded;
   Tensor(std::vector<int64_t> shape, DType dtype = DType::f32, int64_t gap = 0) {
     view.rank = int32_t(shape.size());
     view.dtype = dtype;
     for (size_t i = 0; i < shape.size(); i++) view.shape[i] = shape[i];
     view.stride0 = view.cols() + gap;
-    memory = static_cast<std::byte*>(std::malloc(size_t(extent() * elementBytes(dtype)) + 1));
+    const size_t bytes = size_t(extent() * elementBytes(dtype));
+    if (Block::guard() != Block::Guard::none) guarded = Block::allocate(bytes);
+    memory = guarded != nullptr ? guarded->data() : static_cast<std::byte*>(std::malloc(bytes + 1));
     view.data = memory;
     std::memset(memory, 0x7f, size_t(extent() * elementBytes(dtype)));
   }
   Tensor(const Tensor&) = delete;
-  Tensor(Tensor&& other) : view(other.view), memory(other.memory) { other.memory = nullptr; }
-  ~Tensor() { std::free(memory); }
+  Tensor(Tensor&& other) : view(other.view), memory(other.memory), guarded(std::move(other.guarded)) { other.memory = nullptr; }
+  ~Tensor() { if (guarded == nullptr) std::free(memory); }
   int64_t extent() const { return view.size() == 0 ? 0 : (view.rows() - 1) * view.stride0 + view.cols(); }
   int64_t size() const { return view.size(); }
   int64_t offset(int64_t i) const { return view.size() == 0 ? 0 : i / view.cols() * view.stride0 + i % view.cols(); }
@@ -80,15 +96,19 @@ struct Tensor {
 
 inline const View absent{};
 
-// Runs a kernel with a workspace of exactly `bytes`.
+// Runs a kernel with a workspace of exactly `bytes`, aligned to 64. After it stand marked bytes, or a guard page at the
+// next multiple of 64.
 inline void run(Kernel kernel, Pool& pool, std::vector<View> in, std::vector<View> out, std::vector<double> attrs, size_t bytes = 0) {
-  void* memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
-  std::memset(memory, 0x7f, (bytes + 63) / 64 * 64 + 64);
+  const bool isGuarded = Block::guard() != Block::Guard::none;
+  const size_t whole = (bytes + 63) / 64 * 64 + (isGuarded ? 0 : 64);
+  const auto block = isGuarded ? Block::allocate(whole) : nullptr;
+  void* memory = isGuarded ? block->data() : std::aligned_alloc(64, whole);
+  std::memset(memory, 0x7f, whole);
   Call call{in.data(), out.data(), attrs.data(), static_cast<std::byte*>(memory), &pool, int32_t(in.size()), int32_t(out.size()), int32_t(attrs.size()), bytes};
   kernel(call);
-  for (size_t i = bytes; i < (bytes + 63) / 64 * 64 + 64; i++)
+  for (size_t i = bytes; i < whole; i++)
     if (static_cast<unsigned char*>(memory)[i] != 0x7f) { failures++; std::printf("FAIL workspace overrun at %zu of %zu\n", i, bytes); break; }
-  std::free(memory);
+  if (!isGuarded) std::free(memory);
 }
 
 inline void expect(bool ok, const std::string& what) {

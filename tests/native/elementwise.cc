@@ -110,7 +110,7 @@ int64_t broadcastIndex(const Tensor& x, const std::vector<int64_t>& shape, int64
 
 // Random expressions over random broadcasts, dtypes and strides; every third case writes over its first input.
 void randomExpressions(Pool& pool, Pool& other) {
-  for (int seed = 0; seed < 3000; seed++) {
+  for (int seed = 0; seed < rounds(3000); seed++) {
     Random random(uint64_t(seed) + 100);
     std::vector<int64_t> shape;
     const int rank = int(random.below(5));

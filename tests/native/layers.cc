@@ -135,7 +135,7 @@ void optimizers(Pool& pool, Pool& other, int seed) {
 
 int main() {
   Pool pool(3), one(1);
-  for (int seed = 0; seed < 150; seed++) {
+  for (int seed = 0; seed < rounds(150); seed++) {
     norms(pool, one, seed, true);
     norms(pool, one, seed, false);
     ropes(pool, seed);

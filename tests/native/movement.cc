@@ -164,7 +164,7 @@ void constants(Pool& pool) {
 
 int main() {
   Pool pool(3), one(1);
-  for (int seed = 0; seed < 200; seed++) {
+  for (int seed = 0; seed < rounds(200); seed++) {
     gathers(pool, seed);
     scatters(pool, seed);
     concats(pool, seed);

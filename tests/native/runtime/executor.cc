@@ -7,6 +7,7 @@
 using namespace athanor;
 using suite::test;
 using writer::Draft;
+using writer::Place;
 
 namespace {
 
@@ -106,6 +107,44 @@ void testExecutor() {
       CHECK(status == (committed ? RunStatus::done : RunStatus::aborted));
       CHECK(run.y[0] == (committed ? 3 : 0));
     }
+  });
+
+  test("Executor aborted at any instruction leaves states as they were, or complete, and runs on", [] {
+    const Place x{Space::input, 0, 0, {-1, 3}}, two{Space::arena, 0, 0, {-1, 3}}, y{Space::arena, 0, 64, {-1, 3}};
+    const Place s{Space::state, 0, 0, {-1, 3}}, t{Space::state, 1, 0, {-1, 3}}, none{Space::none, 0, 0, {}, 0};
+    Draft draft = writer::sample();
+    draft.states = {{"s", 48}, {"t", 48}};
+    draft.outputs = {y};
+    draft.steps = {{writer::FILL, {none}, {two}, {2}}, {writer::ADD, {x, two}, {y}, {}}, {writer::ADD, {s, x}, {s}, {}, true}, {writer::ADD, {t, two}, {t}, {}}};
+    constexpr size_t COMMITS_AT = 2;
+    for (int threads : {1, 3})
+      for (size_t at = 0; at <= draft.steps.size(); at++) {
+        Executor executor(writer::ops(), threads);
+        Draft spinning = draft;
+        spinning.steps.insert(spinning.steps.begin() + long(at), {writer::SPIN, {}, {}, {}});
+        const auto program = load(executor, spinning);
+        const auto *sNow = reinterpret_cast<float*>(executor.state("s")->data()), *tNow = reinterpret_cast<float*>(executor.state("t")->data());
+        int completed = 0;
+        for (int round = 0; round < 3; round++) {  // aborted, left alone, aborted
+          SampleRun run;
+          const int64_t n = 4;
+          std::byte *inputs[] = {reinterpret_cast<std::byte*>(run.x)}, *outputs[] = {reinterpret_cast<std::byte*>(run.y)};
+          writer::isSpinning = writer::mayEnd = false;
+          RunStatus status{};
+          std::thread runner([&] { status = executor.run({program.get(), &n, inputs, outputs, &run.abort, nullptr}); });
+          while (!writer::isSpinning) std::this_thread::yield();
+          if (round != 1) run.abort = Abort::polite;
+          writer::mayEnd = true;
+          runner.join();
+          const bool completes = round == 1 || at > COMMITS_AT;
+          completed += completes;
+          CHECK(status == (completes ? RunStatus::done : RunStatus::aborted));
+          for (int i = 0; i < 12; i++) {
+            CHECK(run.y[i] == (completes ? float(i + 3) : 0));
+            CHECK(sNow[i] == float(completed * (i + 1)) && tNow[i] == float(completed * 2));
+          }
+        }
+      }
   });
 
   test("Executor loads a larger program while another runs", [] {
