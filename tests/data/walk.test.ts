@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StorageError } from '../../src/base/errors.ts';
 import { IgnoreRules } from '../../src/data/ignore.ts';
 import { walk, type WalkOptions } from '../../src/data/walk.ts';
+import { openToAll, runUnprivileged, whyNotUnprivileged } from '../unprivileged.ts';
 
 let dir: string;
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'athanor-walk-')); });
@@ -115,13 +116,16 @@ describe('walk()', () => {
     expect(skipped).toEqual(['pipe not-a-file']);
   });
 
-  it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)('skips folders that it may not read', () => {
+  const unable = whyNotUnprivileged();
+  it.skipIf(unable !== undefined)(`skips folders that it may not read${unable === undefined ? '' : ` (skipped: ${unable})`}`, () => {
     files(['a', 'closed/b']);
+    openToAll(dir);
     chmodSync(join(dir, 'closed'), 0);
-    const skipped: string[] = [];
-    expect(found({ onSkip: (path, reason) => skipped.push(`${path} ${reason}`) })).toEqual(['a']);
-    expect(skipped).toEqual(['closed unreadable']);
+    const said = runUnprivileged(`const { walk } = await dist('data/walk.js'), skipped = [];
+      const found = [...walk(${JSON.stringify(dir)}, { onSkip: (path, reason) => skipped.push(path + ' ' + reason) })].map((file) => file.relative);
+      console.log(JSON.stringify({ found, skipped }));`);
     chmodSync(join(dir, 'closed'), 0o700);
+    expect(JSON.parse(said)).toEqual({ found: ['a'], skipped: ['closed unreadable'] });
   });
 
   it('returns a single file as it is, and names a missing one', () => {

@@ -33,9 +33,9 @@ export interface Running {
 }
 
 /** Starts `athanor …`. @param input what standard input holds */
-export function start(args: readonly string[], { cwd, input }: { cwd: string; input?: string | Buffer }): Running {
+export function start(args: readonly string[], { cwd, input, ...user }: { cwd: string; input?: string | Buffer; uid?: number; gid?: number }): Running {
   if (!existsSync(MAIN)) throw new Error(`"${MAIN}" is not built: run \`npm run build\`.`);
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, ...user, stdio: ['pipe', 'pipe', 'pipe'] });
   let stdout = '', stderr = '';
   const waiting: (() => void)[] = [];
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -58,7 +58,7 @@ export function start(args: readonly string[], { cwd, input }: { cwd: string; in
 }
 
 /** Runs `athanor …` to its end. */
-export function athanor(args: readonly string[], options: { cwd: string; input?: string | Buffer }): Promise<Ended> {
+export function athanor(args: readonly string[], options: Parameters<typeof start>[1]): Promise<Ended> {
   return start(args, options).ended;
 }
 

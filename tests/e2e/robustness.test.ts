@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, truncateSync } from 'no
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { athanor, bilingualFolder, jsonLines, read, start, temporaryFolder, TINY_RECIPE, write } from './command-line.ts';
+import { openToAll, UNPRIVILEGED, whyNotUnprivileged } from '../unprivileged.ts';
 
 const cwd = temporaryFolder();
 let recipe: string, data: string;
@@ -118,11 +119,15 @@ describe('bad input gives one paragraph with a remedy', () => {
     await refused(['plan', recipe, '--train.contextLength', '128'], 2, '128', '64');
   });
 
-  it.skipIf(process.getuid?.() === 0)('a read-only folder', async () => {
+  const unable = whyNotUnprivileged();
+  it.skipIf(unable !== undefined)(`a read-only folder${unable === undefined ? '' : ` (skipped: ${unable})`}`, async () => {
     const folder = join(cwd, 'locked');
     mkdirSync(folder);
     chmodSync(folder, 0o555);
-    await refused(['train', recipe, '--data.dir', data, '--dir', join(folder, 'run')], 1, folder, 'permission denied');
+    openToAll(cwd);
+    const { code, stderr } = await athanor(['train', recipe, '--data.dir', data, '--dir', join(folder, 'run')], { cwd, ...UNPRIVILEGED });
+    expect(code, stderr).toBe(1);
+    for (const word of [folder, 'permission denied']) expect(stderr).toContain(word);
   });
 
   it('a file where a folder should be', async () => {

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CapacityError, FormatError, ShapeError, StorageError } from '../../src/base/errors.ts';
 import { createModel, FAMILIES, formatHeader, headerLength, initialise, loadModel, parseHeader, saveModel, type TensorToStore } from '../../src/models/index.ts';
+import { openToAll, runUnprivileged, whyNotUnprivileged } from '../unprivileged.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'athanor-models-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -263,10 +264,14 @@ describe('saveModel()', () => {
     expect(readdirSync(folder).sort()).toEqual(['config.json', 'model.safetensors']);
   });
 
-  it.skipIf(process.getuid?.() === 0)('says that a folder is read-only', () => {
+  const unable = whyNotUnprivileged();
+  it.skipIf(unable !== undefined)(`says that a folder is read-only${unable === undefined ? '' : ` (skipped: ${unable})`}`, () => {
     const folder = mkdtempSync(join(scratch, 'locked-'));
-    chmodSync(folder, 0o500);
-    expect(() => saveModel(folder, model, (state) => initialise(state, 1))).toThrow(/permission denied/);
+    openToAll(scratch);
+    chmodSync(folder, 0o555);
+    expect(runUnprivileged(`const { createModel, FAMILIES, initialise, saveModel } = await dist('models/index.js');
+      const model = createModel(FAMILIES.llama, FAMILIES.llama.tiny);
+      try { saveModel(${JSON.stringify(folder)}, model, (state) => initialise(state, 1)); } catch (error) { console.log(error.message); }`)).toMatch(/permission denied/);
   });
 
   it('says that a file stands where the folder should be', () => {
