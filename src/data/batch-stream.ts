@@ -146,7 +146,7 @@ export class BatchStream {
  * The whole sequence in order, every token the target of exactly one position (but the first, which nothing precedes).
  * The last batch is filled up with positions of weight 0.
  *
- * @param limit at most so many batches, for a quick validation; they are then spread evenly over the sequence
+ * @param options `limit`: at most so many batches, for a quick validation; they are then spread evenly over the sequence
  */
 export function* sequentialBatches(options: {
   shards: TokenShards; batchSize: number; contextLength: number; limit?: number;

@@ -32,7 +32,7 @@ const OVERSHOOT = 1.25;
  * Splits by hash: groups are taken in the order of hash(seed, name) until validation has its share of the bytes; one that
  * would overshoot is passed over. Depends on names, sizes and seed, not on the order of the items.
  *
- * @param fraction share of the bytes for validation, 0 … 1
+ * @param options `fraction`: share of the bytes for validation, 0 … 1
  */
 export function splitByHash(items: readonly SplitItem[], options: { fraction: number; seed: number; level?: SplitLevel }): SplitResult {
   const { fraction, seed, level = 'auto' } = options;
