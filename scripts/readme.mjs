@@ -1,5 +1,5 @@
 // Puts real output into both READMEs: `node scripts/readme.mjs` runs the quickstart (four minutes) and copies the table
-// of training results. Nothing in a README's transcript or table is written by hand.
+// of results. Nothing in a README's transcript or table is written by hand.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
@@ -26,6 +26,6 @@ if (run !== undefined && run.status !== 0) throw new Error(`the quickstart faile
 for (const file of READMES) {
   let text = readFileSync(file, 'utf8');
   if (run !== undefined) text = fill(text, 'transcript', 'quickstart', `\`\`\`\n$ npm run quickstart\n${run.stdout.trim()}\n\`\`\``);
-  text = fill(text, 'results', 'train', results('train'));
+  for (const name of ['train', 'decode']) text = fill(text, 'results', name, results(name));
   writeFileSync(file, text);
 }
