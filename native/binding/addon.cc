@@ -184,7 +184,7 @@ napi_value arrange(napi_env env, napi_callback_info info) {
   if (!arguments.ok()) return nullptr;
   const auto block = session->executor().state(id);
   const DType format = DType(code);
-  if (code > int64_t(DType::q6_k) || !isBlockFormat(format)) return arguments.fail("the dtype", "a block format");
+  if (code > int64_t(LAST_DTYPE) || !isBlockFormat(format)) return arguments.fail("the dtype", "a block format");
   const BlockSize size = blockSize(format);
   const bool fits = block != nullptr && bytes.length == block->bytes() && cols % size.values == 0 &&
                     (cols == 0 || rows <= int64_t(bytes.length)) &&

@@ -55,6 +55,12 @@ inline void decodeQ6K(const uint8_t* block, float* out) {
   }
 }
 
+inline void decodeBf16x2(const uint8_t* block, float* out) {
+  bf16 values[2];
+  std::memcpy(values, block, sizeof values);
+  for (int i = 0; i < 2; i++) out[i] = fromBf16(values[i]);
+}
+
 // One block's values.
 inline void decodeBlock(DType format, const uint8_t* block, float* out) {
   switch (format) {
@@ -62,6 +68,7 @@ inline void decodeBlock(DType format, const uint8_t* block, float* out) {
     case DType::q4_0: return decodeQ40(block, out);
     case DType::q4_k: return decodeQ4K(block, out);
     case DType::q6_k: return decodeQ6K(block, out);
+    case DType::bf16x2: return decodeBf16x2(block, out);
     default: return;
   }
 }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "gemm-few.h"
+#include "gemm-groups.h"
 #include "gemm-pairs.h"
 #include "gemm-tile.h"
 
@@ -31,7 +32,7 @@ struct Product {
 
 // Two bf16 operands are multiplied as pairs where the processor can; all other combinations as f32.
 inline bool multipliesPairs(const Product& p) {
-  return HAS_PAIRS && p.a.dtype == DType::bf16 && p.b.dtype == DType::bf16;
+  return HAS_PAIRS && p.a.dtype == DType::bf16 && (p.b.dtype == DType::bf16 || p.b.dtype == DType::bf16x2);
 }
 
 // The k blocks are equal but for rounding, at most KC lanes long.
@@ -64,9 +65,10 @@ inline Scratch scratchOf(std::byte* workspace, bool sums, int thread) {
   return {base, base + PANEL_FLOATS, base + PANEL_FLOATS + TILE_FLOATS, base + SCRATCH_FLOATS};
 }
 
-// Packs B's block [k0, k0 + kc) × [n0, n0 + columns).
+// Packs B's block [k0, k0 + kc) × [n0, n0 + columns); B has n columns in all.
 template <class Lane>
-void packBlock(const Operand& b, int64_t k0, int64_t kc, int64_t n0, int64_t columns, float* panels) {
+void packBlock(const Operand& b, int64_t n, int64_t k0, int64_t kc, int64_t n0, int64_t columns, float* panels) {
+  if (b.dtype == DType::bf16x2) return packGroups<Lane>(b, n, k0, kc, n0, columns, panels);
   const bool isBf16 = b.dtype == DType::bf16, pairs = Lane::WIDTH == 2;
   const int64_t apart = (kc + Lane::WIDTH - 1) / Lane::WIDTH + 1, rowBytes = b.stride * (isBf16 ? 2 : 4);
   if (!b.transposed) {
@@ -141,6 +143,8 @@ void runFew(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t 
   if (copied) copyRows<Lane>(p.a, m0, int(m1 - m0), k0, kc, s.tiles);
   const char* x = copied ? reinterpret_cast<const char*>(s.tiles) : p.a.at(m0, k0);
   const int64_t xBytes = copied ? KC * 4 : p.a.stride * (p.a.dtype == DType::bf16 ? 2 : 4);
+  if (p.b.dtype == DType::bf16x2)
+    return runGroups<Lane>(int(m1 - m0), kc / 2, x, xBytes, unitsOf(p.b, n, LANES, k0), p.b.stride / 2, f, m0, n);
   const auto run = wide || Lane::WIDTH == 2 ? runDirect<Lane, float> : runDirect<Lane, bf16>;
   run(int(m1 - m0), kc / Lane::WIDTH, x, xBytes, p.b.at(n, k0), p.b.stride * (wide ? 4 : 2), f, m0, n);
 }
@@ -166,7 +170,7 @@ void runTask(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t
       if (p.m <= DIRECT_ROWS && p.b.transposed && !p.a.transposed && columns == NR && kc % Lane::WIDTH == 0) {
         runFew<Lane>(p, s, m0, m1, k0, kc, n, finish);
       } else {
-        packBlock<Lane>(p.b, k0, kc, n, columns, s.panels);
+        packBlock<Lane>(p.b, p.n, k0, kc, n, columns, s.panels);
         runRows<Lane>(p, s, m0, m1, k0, kc, n, columns, finish);
       }
       if (p.k == 0) break;

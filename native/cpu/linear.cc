@@ -7,7 +7,7 @@ namespace athanor::ATHANOR_ISA {
 
 void linear(const Call& call) {
   const View &x = call.in[0], &w = call.in[1], &y = call.out[0];
-  if (isBlockFormat(w.dtype)) return quant::linearOfBlocks(call);
+  if (isBlockFormat(w.dtype) && w.dtype != DType::bf16x2) return quant::linearOfBlocks(call);
   const gemm::Product p{x.rows(), w.rows(), x.cols(), gemm::operandOf(x), gemm::operandOf(w, true),
                         gemm::optional(call, 3), gemm::optional(call, 2), gemm::operandOf(y)};
   gemm::run(p, *call.pool, call.workspace);

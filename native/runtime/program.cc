@@ -210,7 +210,7 @@ class Parser {
     operand.view.stride0 = reader_.take<int64_t>();
     if (!reader_.ok()) return truncated("operands");
     if (space > uint8_t(Space::state)) return fail(where + text(" lies in the unknown space %u", space));
-    if (dtype > uint8_t(DType::q6_k)) return fail(where + text(" has the unknown dtype %u", dtype));
+    if (dtype > uint8_t(LAST_DTYPE)) return fail(where + text(" has the unknown dtype %u", dtype));
     if (rank > MAX_RANK) return fail(where + text(" has rank %u, at most %d is possible", rank, MAX_RANK));
     if (operand.view.stride0 < 0 || operand.view.stride0 > LARGEST)
       return fail(where + text(" has the impossible row stride %lld", (long long)operand.view.stride0));

@@ -5,7 +5,7 @@ import { NumericsError, ShapeError } from '../base/errors.ts';
 import { scaleAndMin } from './block-formats.ts';
 import { isTiny, makeScratch, nearestInt, nearestWithin, searchScale, searchScaleAndMin, type Scratch } from './block-search.ts';
 import { BLOCKS, type BlockFormat } from './dtype.ts';
-import { fromFloat16, toFloat16 } from './half-floats.ts';
+import { fromFloat16, toBfloat16, toFloat16 } from './half-floats.ts';
 
 const { fround, abs, min } = Math;
 
@@ -133,10 +133,18 @@ const encodeQ6K: Encode = (x, from, out, to, scratch) => {
   }
 };
 
-const ENCODERS: Readonly<Record<BlockFormat, Encode>> = { q8_0: encodeQ80, q4_0: encodeQ40, q4_k: encodeQ4K, q6_k: encodeQ6K };
+const encodeBf16x2: Encode = (x, from, out, to) => {
+  for (let i = 0; i < 2; i++) {
+    const bits = toBfloat16(x[from + i]!);
+    out[to + 2 * i] = bits & 255;
+    out[to + 2 * i + 1] = bits >> 8;
+  }
+};
+
+const ENCODERS: Readonly<Record<BlockFormat, Encode>> = { q8_0: encodeQ80, q4_0: encodeQ40, q4_k: encodeQ4K, q6_k: encodeQ6K, bf16x2: encodeBf16x2 };
 
 /** Where a block's f16 scales are. */
-const SCALES_AT: Readonly<Record<BlockFormat, readonly number[]>> = { q8_0: [0], q4_0: [0], q4_k: [0, 2], q6_k: [208] };
+const SCALES_AT: Readonly<Record<BlockFormat, readonly number[]>> = { q8_0: [0], q4_0: [0], q4_k: [0, 2], q6_k: [208], bf16x2: [] };
 
 /** No format has room for larger values (q6_k: 65504·127·32); their cubes and sums are well within f32. */
 const LARGEST = 2 ** 28;

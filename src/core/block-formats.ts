@@ -4,7 +4,7 @@
 
 import { FormatError } from '../base/errors.ts';
 import { BLOCKS, type BlockFormat } from './dtype.ts';
-import { fromFloat16 } from './half-floats.ts';
+import { fromBfloat16, fromFloat16 } from './half-floats.ts';
 
 /** Writes the values of the block that begins at `bytes[at]` to `out[to]` and on. */
 type Decode = (bytes: Uint8Array, at: number, out: Float32Array, to: number) => void;
@@ -58,7 +58,11 @@ const decodeQ6K: Decode = (bytes, at, out, to) => {
   }
 };
 
-const DECODERS: Readonly<Record<BlockFormat, Decode>> = { q8_0: decodeQ80, q4_0: decodeQ40, q4_k: decodeQ4K, q6_k: decodeQ6K };
+const decodeBf16x2: Decode = (bytes, at, out, to) => {
+  for (let i = 0; i < 2; i++) out[to + i] = fromBfloat16(bytes[at + 2 * i]! | (bytes[at + 2 * i + 1]! << 8));
+};
+
+const DECODERS: Readonly<Record<BlockFormat, Decode>> = { q8_0: decodeQ80, q4_0: decodeQ40, q4_k: decodeQ4K, q6_k: decodeQ6K, bf16x2: decodeBf16x2 };
 
 /**
  * Values of whole blocks.

@@ -3,10 +3,13 @@
 
 import { BLOCKS, type BlockFormat } from './dtype.ts';
 
+/** Formats whose activations are rounded to bytes. */
+export type RoundingFormat = Exclude<BlockFormat, 'bf16x2'>;
+
 /** Bytes of a block's activations: the values (q8_0: as words), their sums or offsets, and a scale. */
-const ACTIVATION_BYTES: Readonly<Record<BlockFormat, number>> = { q8_0: 68, q4_0: 40, q4_k: 276, q6_k: 324 };
+const ACTIVATION_BYTES: Readonly<Record<RoundingFormat, number>> = { q8_0: 68, q4_0: 40, q4_k: 276, q6_k: 324 };
 
 /** @param n most tokens @param k values of each */
-export function blockWorkspace(format: BlockFormat, n: number, k: number): number {
+export function blockWorkspace(format: RoundingFormat, n: number, k: number): number {
   return n * Math.ceil((k / BLOCKS[format].values) * ACTIVATION_BYTES[format] / 64) * 64;
 }

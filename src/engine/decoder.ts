@@ -43,12 +43,14 @@ export class Decoder {
   constructor(model: Model, options: DecoderOptions) {
     this.vocabSize = model.dims.vocabSize;
     ({ maxTokens: this.maxTokens, maxSeqs: this.maxSeqs, maxLength: this.maxLength, executor: this.#executor } = options);
-    const program = compile(cachedGraph(model, options), { target: this.#executor.target(), compute: options.compute ?? 'f32' });
+    const packed = packedOnce(model), stored = new Map(model.states.map((state) => [state.id, state]));
+    const program = compile(cachedGraph(packed, options), { target: this.#executor.target(), compute: options.compute ?? 'f32' });
     this.#handle = this.#executor.load(program);
     this.#table = new Int32Array(this.maxSeqs * this.maxLength);
     for (const state of program.states) {
       if (state.role === 'cache') continue;
-      this.#executor.write(state.id, state.init.kind === 'values' ? state.init.values() : options.read(state));
+      const values = state.init.kind === 'values' ? state.init.values() : options.read(stored.get(state.id)!);
+      this.#executor.write(state.id, state.meta.dtype === 'bf16x2' ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength) : values);
     }
   }
 
@@ -77,4 +79,15 @@ export class Decoder {
   close(): void {
     this.#executor.unload(this.#handle);
   }
+}
+
+/** The model with its bf16 matrices in the order of the executor's kernels. They are read as they are, never written. */
+function packedOnce(model: Model): Model {
+  return {
+    ...model,
+    states: model.states.map((state) => {
+      const { shape, dtype } = state.meta, isPaired = dtype === 'bf16' && shape.length === 2 && (shape[1] as number) % 2 === 0;
+      return isPaired ? { ...state, meta: { shape, dtype: 'bf16x2' } } : state;
+    }),
+  };
 }

@@ -163,6 +163,29 @@ void checkRowAlone() {
   }
 }
 
+// A weight in bf16x2 gives the bits that the same bf16 in rows gives.
+void checkInterleaved() {
+  const int64_t rows[] = {0, 1, 2, 3, 4, 5, 33, 64}, columns[] = {1, 3, LANES, LANES + 1, gemm::NR, gemm::NR + 1, 53, 300}, depths[] = {2, 4, 30, 32, 64, 70, 514, 900};
+  for (const int64_t m : rows)
+    for (const int64_t n : columns)
+      for (const int64_t k : depths) {
+        const DType type = below(2) ? DType::bf16 : DType::f32, out = below(4) ? DType::f32 : DType::bf16;
+        Matrix x(0, m, k, type), w(1, n, k, DType::bf16), bias(0, 1, n, DType::f32), plain(0, m, n, out), mixed(plain);
+        View row = w.view;
+        row.rank = 2, row.shape[0] = n, row.shape[1] = k, row.stride0 = k;
+        bias.view.rank = 1, bias.view.shape[0] = n, bias.view.stride0 = 1;
+        std::vector<uint8_t> units(size_t(n * k * 2));
+        arrangeWeight(DType::bf16x2, n, k, row.as<uint8_t>(), units.data(), false);
+        View groups = row;
+        groups.dtype = DType::bf16x2, groups.data = units.data();
+        const View addend = below(2) ? plain.view : View{};
+        call(linear, {x.view, row, bias.view, addend}, plain.view, {}, 2);
+        const View again = addend.data ? mixed.view : View{};
+        call(linear, {x.view, groups, bias.view, again}, mixed.view, {}, 1 + int(below(3)));
+        expect(plain.bytes == mixed.bytes, "bf16x2 is bf16", std::to_string(m * 1000000 + n * 1000 + k).c_str());
+      }
+}
+
 // NaN and Inf reach exactly the elements that they should.
 void checkNonFinite() {
   const int64_t m = 19, n = 37, k = 45;
@@ -212,6 +235,7 @@ int main() {
     check(t, isLinear);
   }
   checkRowAlone();
+  checkInterleaved();
   checkNonFinite();
   std::printf("%d cases, %d failures\n", cases, failures);
   return failures == 0 ? 0 : 1;

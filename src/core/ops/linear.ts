@@ -38,7 +38,7 @@ export const linear: Op<OpAttrs['linear']> = {
   },
   flops: (_a, [x, w]) => 2 * sizeOf(x!.shape) * maxOf(w!.shape[0]!),
   workspace(_a, [x, w], [y], t) {
-    if (!isBlockFormat(w!.dtype)) return gemmWorkspace(y!.dtype, t);
+    if (!isBlockFormat(w!.dtype) || w!.dtype === 'bf16x2') return gemmWorkspace(y!.dtype, t);
     return blockWorkspace(w!.dtype, maxOf(x!.shape[0]!), maxOf(x!.shape[1]!));
   },
   reuse: [[3, 0]],
@@ -54,6 +54,8 @@ export const linear: Op<OpAttrs['linear']> = {
     { name: 'q4_0', attrs: {}, inputs: [{ shape: [1, 288] }, { shape: [40, 288], dtype: 'q4_0' }, null, null] },
     { name: 'q4_k', attrs: {}, inputs: [{ shape: [11, 256] }, { shape: [37, 256], dtype: 'q4_k' }, null, null] },
     { name: 'q6_k', attrs: {}, inputs: [{ shape: [2, 512] }, { shape: [9, 512], dtype: 'q6_k' }, null, { shape: [2, 9] }] },
+    { name: 'bf16x2', attrs: {}, inputs: [{ shape: [3, 70] }, { shape: [43, 70], dtype: 'bf16x2' }, { shape: [43] }, null] },
+    { name: 'bf16x2, many tokens', attrs: {}, inputs: [{ shape: [41, 34] }, { shape: [21, 34], dtype: 'bf16x2' }, null, { shape: [41, 21] }] },
     { name: 'no tokens', attrs: {}, inputs: [{ shape: [0, 8] }, { shape: [4, 8] }, null, null] },
   ],
 };
