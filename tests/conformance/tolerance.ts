@@ -77,6 +77,9 @@ function mapErrors({ expression }: OpAttrs['map'], x: readonly (TypedArrayND | n
   return errors;
 }
 
+/** What native/cpu/simd-math.h promises of functions that are exact near 1 and not in the digits of what is nearly 0, times max(1, |x|). */
+const ABSOLUTE_ERRORS: Readonly<Record<string, number>> = { gelu: 2 ** -23, geluSlope: 2 ** -21 };
+
 /** Bounds of the errors of an expression's outputs in f32: each call moves by what its arguments may be off, and rounds. */
 function runningError(e: Expression, inputs: readonly number[]): number[] {
   const values = [...inputs], errors = inputs.map(() => 0);
@@ -90,7 +93,8 @@ function runningError(e: Expression, inputs: readonly number[]): number[] {
     for (let signs = 0; signs < 2 ** args.length; signs++) error = Math.max(error, gap(f(signs), exact));
     const isChoice = ['const', 'max', 'min', 'neg', 'abs', 'select', 'lt', 'le', 'eq', 'floor'].includes(fn);
     values.push(exact);
-    errors.push(isChoice ? error : error + (CALL_ROUNDINGS * F32 * Math.abs(exact) || 0) + 2 ** -126);
+    const own = fn in ABSOLUTE_ERRORS ? ABSOLUTE_ERRORS[fn]! * Math.max(1, Math.abs(values[args[0]!]!) || 0) : 0;
+    errors.push(isChoice ? error : error + own + (CALL_ROUNDINGS * F32 * Math.abs(exact) || 0) + 2 ** -126);
   }
   return e.outs.map((out) => errors[out]!);
 }
