@@ -26,7 +26,7 @@ const SHAPES: readonly Shape[] = [
 ];
 
 export const attention: Bench = {
-  about: 'causal attention forward and backward, grouped heads too, against PyTorch\'s scaled_dot_product_attention',
+  about: "causal attention forward and backward, grouped heads too, against PyTorch's scaled_dot_product_attention",
   async run(context) {
     const peak = await measurePeak(context.threads), executor = NativeExecutor.open({ threads: context.threads });
     const pytorch = new SharedPeer(pythonPeer('pytorch', 'pytorch_ops.py', ['--threads', String(context.threads)]));
@@ -39,9 +39,16 @@ export const attention: Bench = {
             if (!isAsked(context, name)) continue;
             const limit = peakFlops(peak, precision) / 1e9, starts = Int32Array.from({ length: rows * length }, (_, i) => i - (i % length));
             await duel(context, {
-              bench: 'attention', case: name, unit: 'GFLOP/s', limit: () => limit, seconds: 0.2,
+              bench: 'attention',
+              case: name,
+              unit: 'GFLOP/s',
+              limit: () => limit,
+              seconds: 0.2,
               ours: operatorContender(executor, {
-                graph: graphOf(shape), gradients: true, compute: precision === 'bf16' ? 'bf16' : 'f32', inputs: { starts },
+                graph: graphOf(shape),
+                gradients: true,
+                compute: precision === 'bf16' ? 'bf16' : 'f32',
+                inputs: { starts },
                 ops: [part === 'forward' ? 'attention' : 'attentionBackward'],
                 flops: (part === 'forward' ? 2 : 5) * 2 * rows * (length ** 2 / 2) * heads * size,
               }),
@@ -61,7 +68,11 @@ export const attention: Bench = {
 function graphOf({ rows, context, heads, kvHeads, size }: Shape): Graph {
   const b = new GraphBuilder(), n = rows * context;
   const state = (id: string, h: number, trainable: boolean): State => ({
-    id: `${id} ${n}x${h}x${size}`, meta: { shape: [n, h, size], dtype: 'f32' }, role: trainable ? 'parameter' : 'buffer', init: { kind: 'zeros' }, trainable,
+    id: `${id} ${n}x${h}x${size}`,
+    meta: { shape: [n, h, size], dtype: 'f32' },
+    role: trainable ? 'parameter' : 'buffer',
+    init: { kind: 'zeros' },
+    trainable,
   });
   const q = b.state(state('q', heads, true)), k = b.state(state('k', kvHeads, true)), v = b.state(state('v', kvHeads, true));
   const [out] = b.apply('attention', { scale: 1 / Math.sqrt(size), window: 0, softcap: 0 }, [q, k, v, b.input('starts', { shape: [n], dtype: 'i32' })]);

@@ -46,7 +46,14 @@ export function shortNumber(value: number | null): string {
 export function formatTable(lines: readonly BenchLine[]): string {
   const head = ['bench', 'case', 'value', 'unit', 'limit', 'peer', 'peer value', 'ratio'];
   const rows = lines.map((l) => [
-    l.bench, l.case, shortNumber(l.value), l.unit, shortNumber(l.limit), l.peer ?? '–', shortNumber(l.peerValue), l.ratio === null ? '–' : l.ratio.toFixed(2),
+    l.bench,
+    l.case,
+    shortNumber(l.value),
+    l.unit,
+    shortNumber(l.limit),
+    l.peer ?? '–',
+    shortNumber(l.peerValue),
+    l.ratio === null ? '–' : l.ratio.toFixed(2),
   ]);
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
   const isNumber = (i: number): boolean => [2, 4, 6, 7].includes(i);

@@ -35,7 +35,14 @@ export function modelOf(c: ModelCase): Model {
   return modelOfSection(c.family === 'gpt2'
     ? { model_type: 'gpt2', n_embd: c.width, n_inner: c.hidden, n_layer: c.layers, n_head: c.heads, n_positions: positions, vocab_size: c.vocabulary, bias: c.bias ?? false }
     : {
-      model_type: 'llama', hidden_size: c.width, intermediate_size: c.hidden, num_hidden_layers: c.layers, num_attention_heads: c.heads,
-      num_key_value_heads: c.kvHeads, max_position_embeddings: positions, vocab_size: c.vocabulary, tie_word_embeddings: true,
+      model_type: 'llama',
+      hidden_size: c.width,
+      intermediate_size: c.hidden,
+      num_hidden_layers: c.layers,
+      num_attention_heads: c.heads,
+      num_key_value_heads: c.kvHeads,
+      max_position_embeddings: positions,
+      vocab_size: c.vocabulary,
+      tie_word_embeddings: true,
     });
 }

@@ -52,9 +52,13 @@ export class ChildContender implements Contender {
     const { command, args, env } = this.#options;
     const child = spawn(command, args, { env: env ?? process.env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
-    child.on('error', (error) => { this.#ended = `cannot run "${command}": ${error.message}`; });
+    child.on('error', (error) => {
+      this.#ended = `cannot run "${command}": ${error.message}`;
+    });
     child.stdin!.on('error', () => {}); // it ended: the missing answer tells
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => { this.#errors = (this.#errors + text).slice(-4000); });
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors = (this.#errors + text).slice(-4000);
+    });
     this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
     return this.#answer();
   }
@@ -117,7 +121,9 @@ export class SharedPeer {
 
 /** A peer that is not even started, and why: its lines have no ratio. */
 export function absentPeer(name: string, reason: string): Contender {
-  const refuse = async (): Promise<never> => { throw new PeerError(name, reason); };
+  const refuse = async (): Promise<never> => {
+    throw new PeerError(name, reason);
+  };
   return { name, start: refuse, measure: refuse, close: async () => {} };
 }
 

@@ -43,7 +43,11 @@ async function runPart(context: BenchContext, peak: Peak, title: string, path: s
   try {
     const model = withWeightTypes(loaded.model, (state) => loaded.storedType(state)), { threads } = context;
     await duel(context, {
-      bench: 'decode', case: title, unit: 'tokens/s', seconds: part === 'prefill' ? 2 : 1, limit: () => limitOf(model, peak, mixture, { part, seqs, prompt }),
+      bench: 'decode',
+      case: title,
+      unit: 'tokens/s',
+      seconds: part === 'prefill' ? 2 : 1,
+      limit: () => limitOf(model, peak, mixture, { part, seqs, prompt }),
       ours: decoderContender({ model, read: loaded.readStored, threads, part, seqs, prompt, cacheDtype: 'bf16' }),
       peers: [llamaCpp(context, path, { part, seqs, prompt })],
     });

@@ -37,7 +37,10 @@ async function runCase(context: BenchContext, peak: Peak, name: string, { part, 
   const model = modelOf(modelCases()[name]!), args = ['--case', name, '--threads', String(context.threads), '--seqs', String(seqs), '--prompt', String(PROMPT)];
   const ways = ['eager', 'compile'].map((mode) => asking(pythonPeer(`pytorch ${mode}`, 'pytorch_decode.py', [...args, '--mode', mode]), { part }));
   await duel(context, {
-    bench: 'decode', case: title, unit: 'tokens/s', seconds: 1,
+    bench: 'decode',
+    case: title,
+    unit: 'tokens/s',
+    seconds: 1,
     ours: decoderContender({ model, read: (state) => initialise(state, 1), threads: context.threads, part, seqs, prompt: PROMPT }),
     limit: () => limitOf(model, peak, part, seqs),
     peers: [fastestOf('pytorch', ways, { seconds: 1, note: context.note })],

@@ -15,7 +15,8 @@ import { PeerError } from './peer-error.ts';
 import { checkout } from './places.ts';
 
 const MIXTURES: readonly Mixture[] = ['bf16', 'q8_0', 'q4_0', 'q4_k_m'];
-const TEXT = 'Once upon a time there was a little girl named Lily. She loved to play outside in the park with her dog. One day they saw a big red ball behind the tree. "Can we take it home?" she asked her mother. Her mother smiled and said that they should first look for the child who had lost it. So they walked around the pond, and there sat a boy who was sad. Lily gave him the ball, and he was very happy. They all played together until the sun went down.';
+const TEXT =
+  'Once upon a time there was a little girl named Lily. She loved to play outside in the park with her dog. One day they saw a big red ball behind the tree. "Can we take it home?" she asked her mother. Her mother smiled and said that they should first look for the child who had lost it. So they walked around the pond, and there sat a boy who was sad. Lily gave him the ball, and he was very happy. They all played together until the sun went down.';
 /** Tokens: enough for two digits, few enough for the interpreter in float64. */
 const LENGTH = 96;
 

@@ -14,14 +14,30 @@ type Precision = 'fp32' | 'bf16';
 
 /** A layer forwards is nt (weights lie as [out, in]), its input's gradient nn, its weight's gradient tn. */
 const SHAPES: readonly (readonly [kind: Kind, m: number, n: number, k: number])[] = [
-  ['nt', 1024, 1024, 1024], ['nn', 2048, 2048, 2048],
-  ['nt', 48, 128, 512], ['nt', 768, 128, 128], ['nt', 768, 384, 128], ['nt', 768, 512, 128], ['nn', 768, 128, 512], // char-4x128
-  ['tn', 384, 128, 768], ['tn', 512, 128, 768], ['tn', 128, 512, 768],
-  ['nt', 2048, 1536, 384], ['nn', 2048, 384, 1536], ['tn', 1536, 384, 2048], // small-6x384
-  ['nt', 1024, 3072, 768], ['nt', 2048, 3072, 768], ['nn', 1024, 768, 3072], ['tn', 3072, 768, 1024], // gpt2-124m
+  ['nt', 1024, 1024, 1024],
+  ['nn', 2048, 2048, 2048],
+  ['nt', 48, 128, 512],
+  ['nt', 768, 128, 128],
+  ['nt', 768, 384, 128],
+  ['nt', 768, 512, 128],
+  ['nn', 768, 128, 512], // char-4x128
+  ['tn', 384, 128, 768],
+  ['tn', 512, 128, 768],
+  ['tn', 128, 512, 768],
+  ['nt', 2048, 1536, 384],
+  ['nn', 2048, 384, 1536],
+  ['tn', 1536, 384, 2048], // small-6x384
+  ['nt', 1024, 3072, 768],
+  ['nt', 2048, 3072, 768],
+  ['nn', 1024, 768, 3072],
+  ['tn', 3072, 768, 1024], // gpt2-124m
   ['nt', 1024, 50257, 768], // its head
-  ['nt', 1, 3072, 768], ['nt', 2, 3072, 768], ['nt', 4, 3072, 768], ['nt', 8, 3072, 768], // decoding, weights in a cache
-  ['nt', 1, 32000, 2048], ['nt', 4, 32000, 2048], // and out of memory
+  ['nt', 1, 3072, 768],
+  ['nt', 2, 3072, 768],
+  ['nt', 4, 3072, 768],
+  ['nt', 8, 3072, 768], // decoding, weights in a cache
+  ['nt', 1, 32000, 2048],
+  ['nt', 4, 32000, 2048], // and out of memory
 ];
 
 /** Largest product that a peer without instructions for bf16 does within seconds. */
@@ -38,7 +54,11 @@ export const gemm: Bench = {
           if (!isAsked(context, name)) continue;
           const limit = limitOf(peak, precision, [m, n, k], executor.target().l3Bytes);
           await duel(context, {
-            bench: 'gemm', case: name, unit: 'GFLOP/s', limit: () => limit, seconds: 0.2,
+            bench: 'gemm',
+            case: name,
+            unit: 'GFLOP/s',
+            limit: () => limit,
+            seconds: 0.2,
             ours: operatorContender(executor, { graph: product(kind, m, n, k, precision), ops: ['matmul', 'linear'], flops }),
             peers: peersOf(peers, { op: 'gemm', kind, m, n, k, precision }, precision === 'fp32' || peak.bf16Flops > 0, flops),
           });
@@ -82,8 +102,7 @@ function limitOf(peak: Peak, precision: Precision, [m, n, k]: readonly [number, 
 /** out = a·b, all three States, so that nothing is copied in or out. */
 function product(kind: Kind, m: number, n: number, k: number, precision: Precision): Graph {
   const b = new GraphBuilder(), dtype = precision === 'bf16' ? 'bf16' as const : 'f32' as const;
-  const state = (id: string, shape: number[]): State =>
-    ({ id: `${id} ${kind} ${precision} ${shape.join('x')}`, meta: { shape, dtype }, role: 'buffer', init: { kind: 'zeros' }, trainable: false });
+  const state = (id: string, shape: number[]): State => ({ id: `${id} ${kind} ${precision} ${shape.join('x')}`, meta: { shape, dtype }, role: 'buffer', init: { kind: 'zeros' }, trainable: false });
   const left = b.state(state('a', kind[0] === 't' ? [k, m] : [m, k])), right = b.state(state('b', kind[1] === 't' ? [n, k] : [k, n]));
   const out = kind === 'nt'
     ? b.one('linear', {}, [left, right, null, null])

@@ -65,12 +65,13 @@ export async function duel(context: BenchContext, options: Duel): Promise<Map<st
     const lost = new Set<Contender>();
     for (let round = 0; round < rounds; round++) {
       for (const contender of running) {
-        if (!lost.has(contender)) await turn(contender, seconds, shown, (error) => {
-          if (contender === ours || !(error instanceof PeerError)) throw error;
-          context.note(error.message);
-          lost.add(contender);
-          shown.delete(contender.name);
-        });
+        if (!lost.has(contender))
+          await turn(contender, seconds, shown, (error) => {
+            if (contender === ours || !(error instanceof PeerError)) throw error;
+            context.note(error.message);
+            lost.add(contender);
+            shown.delete(contender.name);
+          });
       }
     }
     const result = new Map([...shown].map(([name, { values, facts }]) => [name, { value: median(values), facts: { ...(name === ours.name ? startFacts : {}), ...facts } }] as const));

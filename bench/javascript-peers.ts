@@ -37,7 +37,7 @@ export function encoderContender(name: string, texts: readonly string[], open: (
 
 /** @huggingface/tokenizers on the same tokenizer.json. */
 export function huggingFaceEncoder(tokenizerFile: string): Encode {
-  const { Tokenizer } = load('@huggingface/tokenizers') as { Tokenizer: new (json: unknown, config: unknown) => { encode(text: string, options: unknown): { ids: number[] } } };
+  const { Tokenizer } = load('@huggingface/tokenizers') as { Tokenizer: new(json: unknown, config: unknown) => { encode(text: string, options: unknown): { ids: number[] } } };
   const tokenizer = new Tokenizer(JSON.parse(readFileSync(tokenizerFile, 'utf8')), {});
   return (text) => tokenizer.encode(text, { add_special_tokens: false }).ids;
 }

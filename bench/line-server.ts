@@ -10,7 +10,9 @@ export type Request = Readonly<Record<string, unknown>>;
 
 /** Answers requests until there are no more. */
 export async function serveLines(start: () => Promise<Facts>, measure: (seconds: number, request: Request) => Promise<Measurement>): Promise<void> {
-  const say = (value: unknown): void => { process.stdout.write(`${JSON.stringify(value)}\n`); };
+  const say = (value: unknown): void => {
+    process.stdout.write(`${JSON.stringify(value)}\n`);
+  };
   try {
     say({ ready: true, ...(await start()) });
     for await (const line of createInterface({ input: process.stdin })) {

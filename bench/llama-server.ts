@@ -11,9 +11,9 @@ import { peakResidentBytes, residentBytes, serveLines, type Request } from './li
 
 /** What is used of the package's binding (its bindings/AddonTypes.d.ts); a number names a row of logits in the batch. */
 interface Binding {
-  readonly AddonModel: new (path: string, options: object) => { init(): Promise<boolean>; tokenize(text: string, special: boolean): Uint32Array; tokenBos(): number };
-  readonly AddonContext: new (model: object, options: object) => Context;
-  readonly AddonSampler: new (model: object) => { applyConfig(config: object): void };
+  readonly AddonModel: new(path: string, options: object) => { init(): Promise<boolean>; tokenize(text: string, special: boolean): Uint32Array; tokenBos(): number };
+  readonly AddonContext: new(model: object, options: object) => Context;
+  readonly AddonSampler: new(model: object) => { applyConfig(config: object): void };
 }
 
 interface Context {
@@ -78,7 +78,7 @@ class Server {
   /** One more token of every sequence. */
   async step(): Promise<number> {
     const { seqs, prompt } = this.#options, place = this.#place;
-    if (place === prompt) for (let seq = 0; seq < seqs; seq++) this.#context.removeTokenCellsFromSequence(seq, prompt, -1);
+    if (place === prompt) { for (let seq = 0; seq < seqs; seq++) this.#context.removeTokenCellsFromSequence(seq, prompt, -1); }
     await this.#decode(Array.from({ length: seqs }, (_, seq) => [seq, place, Uint32Array.of((place + seq) % 256)] as const), true);
     this.#place = prompt + ((place + 1 - prompt) % prompt);
     return seqs;
@@ -113,7 +113,12 @@ class Server {
 async function main(): Promise<void> {
   const text = { type: 'string' } as const, { values: flags } = parseArgs({ options: { model: text, threads: text, flash: text, batch: text, seqs: text, prompt: text } });
   const server = new Server({
-    model: flags.model ?? '', threads: Number(flags.threads ?? 2), flash: flags.flash === 'on', batch: Number(flags.batch ?? 512), seqs: Number(flags.seqs ?? 1), prompt: Number(flags.prompt ?? 128),
+    model: flags.model ?? '',
+    threads: Number(flags.threads ?? 2),
+    flash: flags.flash === 'on',
+    batch: Number(flags.batch ?? 512),
+    seqs: Number(flags.seqs ?? 1),
+    prompt: Number(flags.prompt ?? 128),
   });
   await serveLines(() => server.open(), async (seconds, request: Request): Promise<Measurement> => {
     if (typeof request['text'] === 'string') return { values: [], facts: { ids: JSON.stringify(server.tokenise(request['text'])) } };

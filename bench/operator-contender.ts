@@ -27,7 +27,10 @@ export function operatorContender(executor: NativeExecutor, options: OperatorOpt
   let handle: ReturnType<NativeExecutor['load']> | undefined;
   const once = async (): Promise<number> => {
     let spent = 0;
-    await executor.run(handle!, inputs, { profile: (seconds) => timed.forEach((yes, i) => { if (yes) spent += seconds[i]!; }) });
+    await executor.run(handle!, inputs, { profile: (seconds) =>
+      timed.forEach((yes, i) => {
+        if (yes) spent += seconds[i]!;
+      }) });
     return flops / spent / 1e9;
   };
   return {

@@ -24,15 +24,16 @@ export function formatResults(lines: readonly BenchLine[], { machine, commit, da
   const last = new Map(lines.map((line) => [`${line.bench}\n${line.case}\n${line.peer}`, line]));
   const benches = [...new Set(lines.map(({ bench }) => bench))];
   const tables = benches.map((bench) => {
-    const rows = [...last.values()].filter((line) => line.bench === bench).map((l) =>
-      `| ${l.case} | ${shortNumber(l.value)} | ${l.unit} | ${shortNumber(l.limit)} | ${l.peer ?? '–'} | ${shortNumber(l.peerValue)} | ${l.ratio === null ? '–' : l.ratio.toFixed(2)} |`);
-    return [`## ${bench}`, '', `\`npm run bench -- ${bench}\``, '', '| case | ours | unit | limit | peer | peer\'s | ratio |', '|---|---:|---|---:|---|---:|---:|', ...rows, ''].join('\n');
+    const rows = [...last.values()].filter((line) => line.bench === bench).map((l) => `| ${l.case} | ${shortNumber(l.value)} | ${l.unit} | ${shortNumber(l.limit)} | ${l.peer ?? '–'} | ${shortNumber(l.peerValue)} | ${l.ratio === null ? '–' : l.ratio.toFixed(2)} |`);
+    return [`## ${bench}`, '', `\`npm run bench -- ${bench}\``, '', "| case | ours | unit | limit | peer | peer's | ratio |", '|---|---:|---|---:|---|---:|---:|', ...rows, ''].join('\n');
   });
   return [
-    '# Results', '',
+    '# Results',
+    '',
     `Measured on ${machine}, at commit ${commit}, ${date}. Medians of turns that alternate between ours and the peers in one run.`,
-    '`ratio` is how many times better ours is; `limit` is the machine\'s bound in the same unit (for memory: what the plan says that',
-    'the core allocates). A dash for a peer means that it was not installed or did not run. Written by bench/results.ts.', '',
+    "`ratio` is how many times better ours is; `limit` is the machine's bound in the same unit (for memory: what the plan says that",
+    'the core allocates). A dash for a peer means that it was not installed or did not run. Written by bench/results.ts.',
+    '',
     ...tables,
   ].join('\n');
 }

@@ -64,7 +64,10 @@ async function runEncoding(context: BenchContext, all: readonly string[], folder
   const texts = all.filter((text) => (bytes += Buffer.byteLength(text)) <= ENCODE_BYTES), file = join(folder, 'encoded.json'), path = join(folder, 'tokenizer.json');
   writeFileSync(file, JSON.stringify(texts));
   await duel(context, {
-    bench: 'tokenizer', case: title, unit: 'MB/s', seconds: 0.5,
+    bench: 'tokenizer',
+    case: title,
+    unit: 'MB/s',
+    seconds: 0.5,
     ours: encoderContender('athanor', texts, () => {
       const fresh = loadTokenizer(folder);
       return (text) => fresh.encode(text);

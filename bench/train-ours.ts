@@ -33,7 +33,10 @@ async function open(name: string, precision: 'fp32' | 'bf16', threads: number): 
   let count = 0;
   return {
     facts: {
-      idleRss, tokens, isa: executor.target().isa, planned: trainingBytes(programs).peak,
+      idleRss,
+      tokens,
+      isa: executor.target().isa,
+      planned: trainingBytes(programs).peak,
       flops: flopsOf(programs.microFirst, context / tokens) + programs.norm.plan.flops + programs.update.plan.flops,
     },
     async step() {
@@ -61,7 +64,10 @@ function randomBatches(n: number, context: number, vocabulary: number): Record<s
   };
   const starts = Int32Array.from({ length: n }, (_, i) => i - (i % context)), positions = Int32Array.from({ length: n }, (_, i) => i % context);
   return Array.from({ length: N_BATCHES }, () => ({
-    tokens: Int32Array.from({ length: n }, draw), targets: Int32Array.from({ length: n }, draw), starts, positions,
+    tokens: Int32Array.from({ length: n }, draw),
+    targets: Int32Array.from({ length: n }, draw),
+    starts,
+    positions,
     weights: new Float32Array(n).fill(1 / n),
   }));
 }

@@ -30,11 +30,12 @@ export const train: Bench = {
 async function runCase(context: BenchContext, peak: Peak, name: string, precision: 'fp32' | 'bf16'): Promise<void> {
   const args = ['--case', name, '--precision', precision, '--threads', String(context.threads)];
   const ours = new ChildContender({ name: 'athanor', command: process.execPath, args: [ownScript('train-ours'), ...args] });
-  const pytorch = (peer: string, env: NodeJS.ProcessEnv): Contender => fastestOf(
-    peer,
-    ['eager', 'compile'].map((mode) => pythonPeer(`${peer} ${mode}`, 'pytorch_train.py', [...args, '--mode', mode], env)),
-    { seconds: SECONDS_A_TURN, note: context.note },
-  );
+  const pytorch = (peer: string, env: NodeJS.ProcessEnv): Contender =>
+    fastestOf(
+      peer,
+      ['eager', 'compile'].map((mode) => pythonPeer(`${peer} ${mode}`, 'pytorch_train.py', [...args, '--mode', mode], env)),
+      { seconds: SECONDS_A_TURN, note: context.note },
+    );
   const slow = precision === 'bf16' && peak.bf16Flops === 0 && stepFlops(name) > EMULATED_FLOPS;
   // bf16 is autocast with oneDNN's kernels, which MKL's library does not touch: as installed is all there is.
   const installed = slow ? absentPeer('pytorch', 'without instructions for bf16 a step of this size takes it minutes') : pytorch('pytorch', peerEnvironment());

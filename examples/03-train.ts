@@ -23,8 +23,16 @@ const model = modelOfSection({ preset: 'quickstart', num_hidden_layers: 2, hidde
 const config = trainSchema.parse({ steps: Number(steps), batchSize: 4, contextLength: 64, schedule: { warmupSteps: 1 } });
 const executor = NativeExecutor.open();
 const result = await train({
-  dir: join(run, 'run'), model, config, executor, seed: 1, files: [file], data: { train: TokenShards.open(shards) },
-  onMetrics: ({ step, loss }) => { if (Number(step) % 50 === 0) console.log(`step ${step}: loss ${loss}`); },
+  dir: join(run, 'run'),
+  model,
+  config,
+  executor,
+  seed: 1,
+  files: [file],
+  data: { train: TokenShards.open(shards) },
+  onMetrics: ({ step, loss }) => {
+    if (Number(step) % 50 === 0) console.log(`step ${step}: loss ${loss}`);
+  },
 });
 console.log(`loss ${result.loss?.toFixed(3)} after ${result.steps} steps; the model is in ${result.model}`);
 await executor.close();

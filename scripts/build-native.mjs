@@ -27,8 +27,7 @@ export const INSTRUCTION_SETS = {
 
 // -ffp-contract=off: a multiply and an add are fused only where the source says fma(), so that a result does not depend
 // on how a compiler chose to vectorise. No exception crosses the binding because there are none.
-export const FLAGS = ['-std=c++20', '-fPIC', '-pthread', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-fno-math-errno',
-  '-fno-trapping-math', '-ffp-contract=off', '-Wall', '-Wextra', '-Wno-psabi', '-Wno-ignored-attributes', '-DNAPI_VERSION=8'];
+export const FLAGS = ['-std=c++20', '-fPIC', '-pthread', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=off', '-Wall', '-Wextra', '-Wno-psabi', '-Wno-ignored-attributes', '-DNAPI_VERSION=8'];
 /** The C++ compiler with what it is, or why there is none. */
 export function findCompiler() {
   const names = process.env.CXX ? [process.env.CXX] : ['g++', 'clang++', 'c++'];
@@ -64,9 +63,7 @@ function addonObjects(folder) {
   const isas = INSTRUCTION_SETS[process.arch];
   if (isas === undefined) throw new BuildError(`The native core does not know the processor architecture "${process.arch}".`);
   const generated = [join(GENERATED, 'ops.h'), join(GENERATED, 'kernels.inc')];
-  const kernels = Object.entries(isas).map(([isa, [lanes, ...flags]]) =>
-    objectOf(join(NATIVE, 'cpu', 'kernels.cc'), folder, ['-O3', ...flags, `-DATHANOR_ISA=${isa}`, `-DATHANOR_LANES=${lanes}`],
-      [...runtimeHeaders(), ...kernelFiles(), ...generated], `kernels-${isa}`));
+  const kernels = Object.entries(isas).map(([isa, [lanes, ...flags]]) => objectOf(join(NATIVE, 'cpu', 'kernels.cc'), folder, ['-O3', ...flags, `-DATHANOR_ISA=${isa}`, `-DATHANOR_LANES=${lanes}`], [...runtimeHeaders(), ...kernelFiles(), ...generated], `kernels-${isa}`));
   const include = `-I${createRequire(import.meta.url)('node-api-headers').include_dir}`;
   return [
     ...kernels,
@@ -94,8 +91,12 @@ function compile(compiler, args, output, key) {
     const temporary = `${output}.${process.pid}.tmp`;
     const child = spawn(compiler.name, [...args, '-o', temporary], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
-    child.stdout.on('data', (data) => { text += data; });
-    child.stderr.on('data', (data) => { text += data; });
+    child.stdout.on('data', (data) => {
+      text += data;
+    });
+    child.stderr.on('data', (data) => {
+      text += data;
+    });
     child.on('error', reject);
     child.on('close', (status) => {
       if (status === 0) {
@@ -149,7 +150,8 @@ export async function buildNative({ ifPossible, partial }) {
   if (!partial && readStamp().native === now && existsSync(ADDON)) return;
   const compiler = process.platform === 'win32' ? { problem: 'the native core does not support Windows yet' } : findCompiler();
   if (compiler.problem !== undefined) {
-    const message = `No native core was built: ${compiler.problem}. Athanor then works with its reference backend in TypeScript, which is exact but hundreds of times slower. Install a C++20 compiler (Debian, Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install), then run \`npm run build\`.`;
+    const message =
+      `No native core was built: ${compiler.problem}. Athanor then works with its reference backend in TypeScript, which is exact but hundreds of times slower. Install a C++20 compiler (Debian, Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install), then run \`npm run build\`.`;
     if (!ifPossible) throw new BuildError(message);
     console.error(message);
     writeStamp({ native: now, addon: 'no compiler' });

@@ -20,7 +20,7 @@ async function withLock(name, work) {
   const lock = join(ROOT, 'build', name);
   mkdirSync(join(ROOT, 'build'), { recursive: true });
   const wait = new Int32Array(new SharedArrayBuffer(4));
-  for (let told = false; ; ) {
+  for (let told = false;;) {
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
       break;

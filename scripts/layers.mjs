@@ -40,7 +40,8 @@ const MAX_CHAIN = 12;
 const IMPORT = /(?:^|[;}\s])(?:import|export)\s+(?:([^'";]*?)\sfrom\s*)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/g;
 
 /** Whether a clause (`type { A }`, `{ type A, type B }`) leaves nothing to run. */
-const isTypes = (clause) => /^type\s/.test(clause)
+const isTypes = (clause) =>
+  /^type\s/.test(clause)
   || (/^\{[^}]*\}$/.test(clause) && clause.slice(1, -1).split(',').every((name) => /^\s*(type\s|$)/.test(name)));
 
 const withoutComments = (text) => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');

@@ -34,10 +34,11 @@ function scriptFunctions(path, text) {
 }
 
 /** C++ without comments, strings and characters; lines stay where they are. */
-const bareCpp = (text) => text
-  .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))
-  .replace(/\/\/.*$/gm, '')
-  .replace(/"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])'/g, '0');
+const bareCpp = (text) =>
+  text
+    .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))
+    .replace(/\/\/.*$/gm, '')
+    .replace(/"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])'/g, '0');
 
 /** A parameter list, then words (const, noexcept), a result type or an initialiser list; `struct alignas(64) S` is none. */
 const FUNCTION_HEAD = /\)[\s\w:<>*&,()-]*$/;

@@ -56,13 +56,22 @@ function phaseProfile(phase: string, { runs, busySeconds, idleSeconds, instructi
     const sum = (of: (one: InstructionTotal) => number): number => group.reduce((total, one) => total + of(one), 0), spent = sum((one) => one.seconds);
     const rate = (amount: number): number => (spent > 0 ? amount / spent : 0);
     return {
-      operator: group[0]!.op, type: group[0]!.dtype, seconds: spent, share: seconds > 0 ? spent / seconds : 0, calls: sum(({ calls }) => calls),
-      gflopsPerSecond: rate(sum(({ flops }) => flops)) / 1e9, gbPerSecond: rate(sum(({ bytes }) => bytes)) / 1e9,
+      operator: group[0]!.op,
+      type: group[0]!.dtype,
+      seconds: spent,
+      share: seconds > 0 ? spent / seconds : 0,
+      calls: sum(({ calls }) => calls),
+      gflopsPerSecond: rate(sum(({ flops }) => flops)) / 1e9,
+      gbPerSecond: rate(sum(({ bytes }) => bytes)) / 1e9,
       limitShare: peak === null ? null : rate(sum((one) => leastSeconds(one, peak))),
     };
   });
   return {
-    phase, seconds, runs, operators: operators.sort((a, b) => b.seconds - a.seconds), outsideSeconds: idleSeconds,
+    phase,
+    seconds,
+    runs,
+    operators: operators.sort((a, b) => b.seconds - a.seconds),
+    outsideSeconds: idleSeconds,
     dispatchSeconds: Math.max(0, busySeconds - operators.reduce((total, one) => total + one.seconds, 0)),
   };
 }

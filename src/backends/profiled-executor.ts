@@ -56,12 +56,24 @@ export class ProfiledExecutor implements Executor {
     return this.#phases;
   }
 
-  target(): Target { return this.inner.target(); }
-  state(id: string): TypedArray { return this.inner.state(id); }
-  write(id: string, values: TypedArray): void { this.inner.write(id, values); }
-  read(id: string): TypedArray { return this.inner.read(id); }
-  memory(): MemoryUse { return this.inner.memory(); }
-  close(): Promise<void> { return this.inner.close(); }
+  target(): Target {
+    return this.inner.target();
+  }
+  state(id: string): TypedArray {
+    return this.inner.state(id);
+  }
+  write(id: string, values: TypedArray): void {
+    this.inner.write(id, values);
+  }
+  read(id: string): TypedArray {
+    return this.inner.read(id);
+  }
+  memory(): MemoryUse {
+    return this.inner.memory();
+  }
+  close(): Promise<void> {
+    return this.inner.close();
+  }
 
   load(program: ExecutableProgram): ProgramHandle {
     const handle = this.inner.load(program), decoded = decodeProgram(program.bytes), largest = program.dims.map(({ max }) => max);

@@ -6,9 +6,17 @@ import { bytesOf, showShape, sizeOf, type Bound, type Meta } from '../core/shape
 import type { TypedArray, Values } from './executor.ts';
 
 /** Arrays that hold a dtype's values; bf16 and f16 as bit patterns, block formats as bytes. */
-export const ARRAYS: Readonly<Record<DType, new (source: ArrayBufferLike | number) => TypedArray>> = {
-  f32: Float32Array, bf16: Uint16Array, f16: Uint16Array, i32: Int32Array, u8: Uint8Array,
-  q8_0: Uint8Array, q4_0: Uint8Array, q4_k: Uint8Array, q6_k: Uint8Array, bf16x2: Uint8Array,
+export const ARRAYS: Readonly<Record<DType, new(source: ArrayBufferLike | number) => TypedArray>> = {
+  f32: Float32Array,
+  bf16: Uint16Array,
+  f16: Uint16Array,
+  i32: Int32Array,
+  u8: Uint8Array,
+  q8_0: Uint8Array,
+  q4_0: Uint8Array,
+  q4_k: Uint8Array,
+  q6_k: Uint8Array,
+  bf16x2: Uint8Array,
 };
 
 /** @throws {ConfigError} naming the word that is none of `known` */

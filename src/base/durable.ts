@@ -46,7 +46,7 @@ const MAX_WRITE_BYTES = 2 ** 30;
 
 /** Writes all bytes, whatever number `write` takes at a time. */
 export function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, MAX_WRITE_BYTES));
+  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, MAX_WRITE_BYTES));
 }
 
 /** A file that is written bit by bit, and appears whole with `commit`, or not at all. Errors are StorageErrors with a remedy. */

@@ -46,7 +46,10 @@ export function lockFolder(dir: string): FolderLock {
   makeFolder(dir);
   const path = join(dir, LOCK_NAME);
   const own: LockHolder = {
-    pid: process.pid, host: hostname(), processStart: processStart(process.pid) ?? '', since: new Date().toISOString(),
+    pid: process.pid,
+    host: hostname(),
+    processStart: processStart(process.pid) ?? '',
+    since: new Date().toISOString(),
     command: process.argv.slice(1).join(' '),
   };
   const text = `${JSON.stringify(own)}\n`, draft = `${path}.${process.pid}`;

@@ -36,7 +36,10 @@ export function philox(out: Uint32Array, seed: number, stream: number, index: nu
     k0 = (k0 + WEYL_0) >>> 0;
     k1 = (k1 + WEYL_1) >>> 0;
   }
-  out[0] = c0; out[1] = c1; out[2] = c2; out[3] = c3;
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
 }
 
 /** FNV-1a (32 bits) of a name, to turn `blocks.0.attn.q.weight` into a stream of its own. */

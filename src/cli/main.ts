@@ -80,7 +80,10 @@ function makeIo(json: boolean, progress: ProgressLine, signal: AbortSignal): Io 
     process.stdout.write(text);
   };
   return {
-    json, signal, progress, write,
+    json,
+    signal,
+    progress,
+    write,
     result: (value, text) => write(`${json ? JSON.stringify(value) : text}\n`),
     note: (text) => progress.keep(text),
     input: () => process.stdin,

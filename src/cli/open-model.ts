@@ -89,7 +89,11 @@ const idsOf = (value: unknown): number[] => (Array.isArray(value) ? value : [val
 /** An engine over an opened model. */
 export function openEngine(open: OpenModel, executor: Executor, options: Partial<EngineOptions> = {}): Engine {
   return new Engine(open.model, {
-    executor, read: open.readStored, stopIds: open.stopIds, ...(open.tokenizer === undefined ? {} : { tokenizer: open.tokenizer }), ...options,
+    executor,
+    read: open.readStored,
+    stopIds: open.stopIds,
+    ...(open.tokenizer === undefined ? {} : { tokenizer: open.tokenizer }),
+    ...options,
   });
 }
 

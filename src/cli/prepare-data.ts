@@ -88,7 +88,11 @@ function endOf(recipe: Recipe, tokenizer: Tokenizer): number | undefined {
 async function makeCorpus({ recipe, dir, io }: Context): Promise<Corpus> {
   const { dir: _, ...data } = recipe.data;
   const corpus = await buildCorpus({
-    ...corpusOptions(data), dir: join(dir, 'corpus'), seed: recipe.seed, signal: io.signal, onProgress: (progress) => showProgress(io, progress),
+    ...corpusOptions(data),
+    dir: join(dir, 'corpus'),
+    seed: recipe.seed,
+    signal: io.signal,
+    onProgress: (progress) => showProgress(io, progress),
   });
   const { files, documents, split } = corpus.report;
   io.note(`Corpus: ${files.read} of ${files.found} files read, ${documents.kept} of ${documents.read} documents kept: ${byteSize(split.train.bytes)} to train on, ${byteSize(split.validation.bytes)} held out (split by ${corpus.manifest.splitLevel}).`);
@@ -102,18 +106,27 @@ export function showProgress(io: Io, { stage, unit, done, total, bytes, bytesPer
 }
 
 const STAGES: Readonly<Record<Progress['stage'], string>> = {
-  walk: 'Looking for files', read: 'Reading and cleaning', 'near-copies': 'Looking for near-copies', write: 'Writing the corpus', tokenize: 'Encoding',
+  walk: 'Looking for files',
+  read: 'Reading and cleaning',
+  'near-copies': 'Looking for near-copies',
+  write: 'Writing the corpus',
+  tokenize: 'Encoding',
 };
 
 async function makeTokenizer({ recipe, dir, io }: Context, corpus: Corpus): Promise<Tokenizer> {
   const { path, kind, vocabSize, pattern, endOfText } = recipe.tokenizer, specialTokens = endOfText ? [END_OF_TEXT] : [];
   const began = performance.now();
-  const tokenizer = path !== undefined ? loadTokenizer(path)
-    : kind === 'chars' ? await trainChars(corpus.manifest.report.split.validation.bytes > 0 ? bothSides(corpus) : corpus.texts('train'), { specialTokens })
-      : await trainBpeParallel(corpus.texts('train'), {
-        vocabSize, specialTokens, pattern, signal: io.signal,
-        onProgress: ({ stage, done, total }) => io.progress.update(() => `Learning the vocabulary: ${stage === 'count' ? `${compact(done)} characters counted` : `${done} of ${total} tokens`}`),
-      });
+  const tokenizer = path !== undefined ?
+    loadTokenizer(path)
+    : kind === 'chars' ?
+    await trainChars(corpus.manifest.report.split.validation.bytes > 0 ? bothSides(corpus) : corpus.texts('train'), { specialTokens })
+    : await trainBpeParallel(corpus.texts('train'), {
+      vocabSize,
+      specialTokens,
+      pattern,
+      signal: io.signal,
+      onProgress: ({ stage, done, total }) => io.progress.update(() => `Learning the vocabulary: ${stage === 'count' ? `${compact(done)} characters counted` : `${done} of ${total} tokens`}`),
+    });
   saveTokenizer(tokenizer, join(dir, TOKENIZER_FILE));
   const end = endOf(recipe, tokenizer);
   writeDurable(join(dir, GENERATION_FILE), `${JSON.stringify(end === undefined ? {} : { bos_token_id: end, eos_token_id: end }, null, 2)}\n`);
@@ -133,8 +146,16 @@ async function makeShards({ recipe, dir, io }: Context, corpus: Corpus, tokenize
     const { bytes } = corpus.report.split[side];
     if (bytes === 0 && side === 'validation') continue;
     const manifest = await writeShards(corpus.documents(side), {
-      dir: join(dir, side), vocabSize: tokenizer.vocabSize, encode: (text) => tokenizer.encode(text, { addSpecialTokens: false }), totalBytes: bytes, tokenizerHash,
-      sources: corpus.manifest.sources, seed: recipe.seed, ...(end === undefined ? {} : { endOfText: end }), signal: io.signal, onProgress: (progress) => showProgress(io, progress),
+      dir: join(dir, side),
+      vocabSize: tokenizer.vocabSize,
+      encode: (text) => tokenizer.encode(text, { addSpecialTokens: false }),
+      totalBytes: bytes,
+      tokenizerHash,
+      sources: corpus.manifest.sources,
+      seed: recipe.seed,
+      ...(end === undefined ? {} : { endOfText: end }),
+      signal: io.signal,
+      onProgress: (progress) => showProgress(io, progress),
     });
     io.note(`Encoded ${side === 'train' ? 'training' : 'held-out'} text: ${compact(manifest.tokens)} tokens, ${(bytes / Math.max(1, manifest.tokens)).toFixed(2)} bytes a token.`);
   }

@@ -8,7 +8,8 @@ import type { Arguments } from './arguments.ts';
 import type { OptionSpec } from './command.ts';
 
 export const PROFILE_OPTION: OptionSpec = {
-  kind: 'flag', about: 'in the end show time, GFLOP/s, GB/s and share of this machine\'s measured limit by operator',
+  kind: 'flag',
+  about: "in the end show time, GFLOP/s, GB/s and share of this machine's measured limit by operator",
 };
 
 /** Tries of half a second; the best counts, as a machine never runs faster than it can. */
@@ -35,19 +36,21 @@ export async function takeProfile(executor: Executor): Promise<Profile | undefin
 /** A profile as tables for people. */
 export function describeProfile({ peak, phases }: Profile): string {
   const giga = (value: number): string => (value / 1e9).toFixed(0);
-  const limits = peak === null ? 'The limits of this machine were not measured: that needs the native core.' :
+  const limits = peak === null ?
+    'The limits of this machine were not measured: that needs the native core.' :
     `Measured limits: ${giga(peak.f32Flops)} GFLOP/s in f32${peak.bf16Flops > 0 ? `, ${giga(peak.bf16Flops)} in bf16` : ''}, ${(peak.readBytes / 1e9).toFixed(1)} GB/s out of memory. Above 100%: out of a cache.`;
   return [...phases.map(describePhase), limits].join('\n\n');
 }
 
 function describePhase({ phase, seconds, runs, operators, dispatchSeconds, outsideSeconds }: PhaseProfile): string {
   const percent = (share: number | null): string => (share === null ? '' : `${(100 * share).toFixed(1)}%`);
-  const line = ({ operator, type, seconds: spent, share, calls, gflopsPerSecond, gbPerSecond, limitShare }: OperatorProfile): string[] =>
-    [`${operator} ${type}`, spent.toFixed(4), percent(share), String(calls), gflopsPerSecond.toFixed(1), gbPerSecond.toFixed(1), percent(limitShare)];
+  const line = ({ operator, type, seconds: spent, share, calls, gflopsPerSecond, gbPerSecond, limitShare }: OperatorProfile): string[] => [`${operator} ${type}`, spent.toFixed(4), percent(share), String(calls), gflopsPerSecond.toFixed(1), gbPerSecond.toFixed(1), percent(limitShare)];
   const beside = (name: string, spent: number): string[] => [name, spent.toFixed(4), percent(seconds > 0 ? spent / seconds : 0), '', '', '', ''];
   const rows = [
-    [phase, 'seconds', 'share', 'calls', 'GFLOP/s', 'GB/s', 'of limit'], ...operators.map(line),
-    beside('between instructions', dispatchSeconds), beside('outside (JavaScript)', outsideSeconds),
+    [phase, 'seconds', 'share', 'calls', 'GFLOP/s', 'GB/s', 'of limit'],
+    ...operators.map(line),
+    beside('between instructions', dispatchSeconds),
+    beside('outside (JavaScript)', outsideSeconds),
   ];
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const text = rows.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ').trimEnd());

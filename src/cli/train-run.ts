@@ -45,7 +45,16 @@ export async function trainRun({ recipe, dir, data, executor, resume, onMetrics 
   const excerpts = recipe.train.samples.everySteps > 0 ? chooseExcerpts(corpus, 3, recipe.seed) : [], end = data.endOfText, pace = new Pace(recipe.train.steps);
   try {
     return await train({
-      dir, model, config: recipe.train, executor, seed: recipe.seed, resume, signal: io.signal, recipe: resolved(recipe, model), version: version(), files: data.files,
+      dir,
+      model,
+      config: recipe.train,
+      executor,
+      seed: recipe.seed,
+      resume,
+      signal: io.signal,
+      recipe: resolved(recipe, model),
+      version: version(),
+      files: data.files,
       data: { train: shards.train, validation: shards.validation, sampling: recipe.data.sampling },
       configFields: end === undefined ? {} : { bos_token_id: end, eos_token_id: end },
       onMetrics: (line) => {
@@ -95,14 +104,22 @@ export function number(value: unknown): string {
 
 function sayEvent(event: TrainEvent, io: Io): void {
   switch (event.kind) {
-    case 'resumed': return io.note(`Going on after step ${event.step}, from ${event.path}.`);
-    case 'damaged': return io.note(`The checkpoint ${event.path} is damaged and left out: ${event.why}`);
-    case 'skipped': return io.note(`Step ${event.step} was skipped: the gradient of "${event.tensor}" is not finite.`);
-    case 'spike': return io.note(`The loss jumped to ${event.loss.toFixed(3)} at step ${event.step}.`);
-    case 'rollback': return io.note(`Back from step ${event.step} to step ${event.to}; the data between is left out.`);
-    case 'sample': return io.note(`Samples of step ${event.step} are in ${event.path}.`);
-    case 'checkpoint': return;
-    default: return event satisfies never;
+    case 'resumed':
+      return io.note(`Going on after step ${event.step}, from ${event.path}.`);
+    case 'damaged':
+      return io.note(`The checkpoint ${event.path} is damaged and left out: ${event.why}`);
+    case 'skipped':
+      return io.note(`Step ${event.step} was skipped: the gradient of "${event.tensor}" is not finite.`);
+    case 'spike':
+      return io.note(`The loss jumped to ${event.loss.toFixed(3)} at step ${event.step}.`);
+    case 'rollback':
+      return io.note(`Back from step ${event.step} to step ${event.to}; the data between is left out.`);
+    case 'sample':
+      return io.note(`Samples of step ${event.step} are in ${event.path}.`);
+    case 'checkpoint':
+      return;
+    default:
+      return event satisfies never;
   }
 }
 

@@ -16,7 +16,11 @@ export interface Scratch {
 
 export function makeScratch(): Scratch {
   return {
-    levels: new Uint8Array(256), trial: new Float32Array(32), weights: new Float32Array(32), scales: new Float32Array(16), mins: new Float32Array(16),
+    levels: new Uint8Array(256),
+    trial: new Float32Array(32),
+    weights: new Float32Array(32),
+    scales: new Float32Array(16),
+    mins: new Float32Array(16),
   };
 }
 

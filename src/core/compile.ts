@@ -49,7 +49,13 @@ export function compile(graph: Graph, options: CompileOptions): Program {
   const layout = planMemory(now, schedule(now), target);
   const { bytes, dims } = encode(now, layout);
   return {
-    target, bytes, dims, plan: planOf(now, layout), states: layout.states, inputs: metas(now.inputs), outputs: metas(now.outputs),
+    target,
+    bytes,
+    dims,
+    plan: planOf(now, layout),
+    states: layout.states,
+    inputs: metas(now.inputs),
+    outputs: metas(now.outputs),
   };
 }
 

@@ -25,7 +25,16 @@ export const BLOCKS: Readonly<Record<BlockFormat, { readonly values: number; rea
 
 /** Bytes of one element; of block formats in the mean, an exact binary fraction, as their rows are whole blocks. */
 export const DTYPE_BYTES: Readonly<Record<DType, number>> = {
-  f32: 4, bf16: 2, f16: 2, i32: 4, u8: 1, q8_0: 34 / 32, q4_0: 18 / 32, q4_k: 144 / 256, q6_k: 210 / 256, bf16x2: 2,
+  f32: 4,
+  bf16: 2,
+  f16: 2,
+  i32: 4,
+  u8: 1,
+  q8_0: 34 / 32,
+  q4_0: 18 / 32,
+  q4_k: 144 / 256,
+  q6_k: 210 / 256,
+  bf16x2: 2,
 };
 
 /** Whether gradients flow through values of this type. */

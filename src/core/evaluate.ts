@@ -40,7 +40,9 @@ export function sourceOf(b: GraphBuilder, name: string, meta: Meta): Tensor {
 
 /** Values of a graph's outputs and writes. @param states current values by State id */
 export function evaluateGraph(
-  graph: Graph, inputs: Readonly<Record<string, NDArray>>, states: Readonly<Record<string, NDArray>> = {},
+  graph: Graph,
+  inputs: Readonly<Record<string, NDArray>>,
+  states: Readonly<Record<string, NDArray>> = {},
 ): { outputs: Record<string, NDArray>; writes: Record<string, NDArray> } {
   const values = new Map<Node, readonly TypedArrayND[]>();
   const valueOf = (t: Tensor): TypedArrayND => values.get(t.node)![t.index]!;

@@ -48,7 +48,7 @@ export class ExpressionBuilder implements ScalarCalls {
   finish(outs: readonly Ref[]): Expression {
     const needed = new Set<Ref>(outs);
     for (let i = this.#code.length - 1; i >= 0; i--) {
-      if (needed.has(this.#inputs + i)) for (const arg of this.#code[i]!.args) needed.add(arg);
+      if (needed.has(this.#inputs + i)) { for (const arg of this.#code[i]!.args) needed.add(arg); }
     }
     const renumbered = new Map<Ref, Ref>();
     for (let i = 0; i < this.#inputs; i++) renumbered.set(i, i);

@@ -100,7 +100,7 @@ export class GraphBuilder implements Builder {
 
   state(state: State): Tensor {
     let tensor = this.#states.get(state.id);
-    if (tensor === undefined) this.#states.set(state.id, (tensor = this.one('state', { state }, [])));
+    if (tensor === undefined) this.#states.set(state.id, tensor = this.one('state', { state }, []));
     return tensor;
   }
 

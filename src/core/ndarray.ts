@@ -27,7 +27,9 @@ export function stridesOf(shape: readonly number[]): number[] {
  * are given axis by axis (0 for a broadcast axis).
  */
 export function forEachElement(
-  shape: readonly number[], strides: readonly (readonly number[])[], visit: (flat: number, at: readonly number[]) => void,
+  shape: readonly number[],
+  strides: readonly (readonly number[])[],
+  visit: (flat: number, at: readonly number[]) => void,
 ): void {
   const size = shape.reduce((n, dim) => n * dim, 1);
   const index = new Array<number>(shape.length).fill(0);

@@ -33,10 +33,33 @@ import { dequantise } from './ops/dequantise.ts';
 
 /** Every operator by name. */
 export const REGISTRY: Registry = {
-  input, state, fill, iota, reshape, split, map, reduce,
-  matmul, gather, scatter, concat, permute, linear, rmsNorm, rmsNormBackward,
-  layerNorm, layerNormBackward, rope, attention, attentionBackward, pagedAttention, linearCrossEntropy, linearCrossEntropyGrad,
-  adamw, globalNorm, dequantise,
+  input,
+  state,
+  fill,
+  iota,
+  reshape,
+  split,
+  map,
+  reduce,
+  matmul,
+  gather,
+  scatter,
+  concat,
+  permute,
+  linear,
+  rmsNorm,
+  rmsNormBackward,
+  layerNorm,
+  layerNormBackward,
+  rope,
+  attention,
+  attentionBackward,
+  pagedAttention,
+  linearCrossEntropy,
+  linearCrossEntropyGrad,
+  adamw,
+  globalNorm,
+  dequantise,
 };
 
 /** Names in order of their opcodes. */

@@ -110,8 +110,9 @@ export interface ViewSource {
   readonly stride0: number;
 }
 
-export type Op<A> = Rules<A> &
-  (
+export type Op<A> =
+  & Rules<A>
+  & (
     | { readonly kind: 'primitive'; reference(a: A, x: readonly (NDArray | null)[], y: readonly Meta[]): NDArray[] }
     /** `view` returns null where these strides cannot express it: a copy is made first. */
     | { readonly kind: 'view'; view(a: A, x: ViewSource, y: Meta, index: number): ViewSpec | null; reference(a: A, x: readonly (NDArray | null)[], y: readonly Meta[]): NDArray[] }
@@ -126,14 +127,16 @@ export type Registry = { readonly [K in OpName]: Op<OpAttrs[K]> };
 export function attrs<A extends object>(fields: { readonly [K in keyof A]: 'number' | 'boolean' | readonly A[K][] }): AttrCodec<A> {
   const names = Object.keys(fields) as (keyof A)[];
   return {
-    encode: (a) => names.map((name) => {
-      const field = fields[name], value = a[name];
-      return typeof field === 'string' ? Number(value) : (field as readonly unknown[]).indexOf(value);
-    }),
-    decode: (numbers) => Object.fromEntries(names.map((name, i) => {
-      const field = fields[name], number = numbers[i]!;
-      return [name, field === 'number' ? number : field === 'boolean' ? number !== 0 : (field as readonly unknown[])[number]];
-    })) as A,
+    encode: (a) =>
+      names.map((name) => {
+        const field = fields[name], value = a[name];
+        return typeof field === 'string' ? Number(value) : (field as readonly unknown[]).indexOf(value);
+      }),
+    decode: (numbers) =>
+      Object.fromEntries(names.map((name, i) => {
+        const field = fields[name], number = numbers[i]!;
+        return [name, field === 'number' ? number : field === 'boolean' ? number !== 0 : (field as readonly unknown[])[number]];
+      })) as A,
   };
 }
 

@@ -47,14 +47,20 @@ export interface Plan {
 }
 
 const KIND: Readonly<Record<StateRole, 'weights' | 'gradients' | 'moments' | 'caches' | 'buffers'>> = {
-  parameter: 'weights', gradient: 'gradients', moment: 'moments', cache: 'caches', buffer: 'buffers',
+  parameter: 'weights',
+  gradient: 'gradients',
+  moment: 'moments',
+  cache: 'caches',
+  buffer: 'buffers',
 };
 
 export function planOf(graph: Graph, layout: Layout): Plan {
   const bytes = { weights: 0, gradients: 0, moments: 0, caches: 0, buffers: 0 };
   for (const state of layout.states) bytes[KIND[state.role]] += bytesOf(state.meta);
   const instructions = layout.instructions.map(({ node }): InstructionCost => ({
-    op: node.op, scope: node.scope, dtype: node.inputs[0]?.dtype ?? node.outs[0]!.dtype,
+    op: node.op,
+    scope: node.scope,
+    dtype: node.inputs[0]?.dtype ?? node.outs[0]!.dtype,
     flops: opOf(node.op).flops(node.attrs, node.inputs, node.outs),
     bytes: bytesMoved(node.op, node.attrs, node.inputs, node.outs),
   }));
@@ -62,10 +68,15 @@ export function planOf(graph: Graph, layout: Layout): Plan {
   return {
     parameters: layout.states.filter(({ trainable }) => trainable).reduce((n, { meta }) => n + sizeOf(meta.shape), 0),
     bytes: {
-      ...bytes, inputs: Object.values(graph.inputs).reduce((n, t) => n + bytesOf(t), 0),
-      activations: layout.activationBytes, workspace: layout.arenaBytes - layout.activationBytes, arena: layout.arenaBytes,
+      ...bytes,
+      inputs: Object.values(graph.inputs).reduce((n, t) => n + bytesOf(t), 0),
+      activations: layout.activationBytes,
+      workspace: layout.arenaBytes - layout.activationBytes,
+      arena: layout.arenaBytes,
       states: Object.values(bytes).reduce((a, b) => a + b, 0),
     },
-    flops: sum((cost) => cost.flops), bytesMoved: sum((cost) => cost.bytes), instructions,
+    flops: sum((cost) => cost.flops),
+    bytesMoved: sum((cost) => cost.bytes),
+    instructions,
   };
 }

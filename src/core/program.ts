@@ -125,7 +125,9 @@ class Writer {
     this.#bytes.set(bytes, at);
   }
 
-  align(): void { this.#reserve((8 - (this.#length % 8)) % 8); }
+  align(): void {
+    this.#reserve((8 - (this.#length % 8)) % 8);
+  }
 
   operand(o: Operand): void {
     this.u8(SPACES.indexOf(o.space));
@@ -138,7 +140,9 @@ class Writer {
     for (const dim of o.dims) this.i64(dim);
   }
 
-  finish(): Uint8Array { return this.#bytes.slice(0, this.#length); }
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
 }
 
 /** The bytes of a program. */
@@ -198,20 +202,36 @@ class Reader {
     return at;
   }
 
-  u8(): number { return this.#view.getUint8(this.#take(1)); }
-  u16(): number { return this.#view.getUint16(this.#take(2), true); }
-  u32(): number { return this.#view.getUint32(this.#take(4), true); }
-  f64(): number { return this.#view.getFloat64(this.#take(8), true); }
-  bigU64(): bigint { return this.#view.getBigUint64(this.#take(8), true); }
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+  u16(): number {
+    return this.#view.getUint16(this.#take(2), true);
+  }
+  u32(): number {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+  f64(): number {
+    return this.#view.getFloat64(this.#take(8), true);
+  }
+  bigU64(): bigint {
+    return this.#view.getBigUint64(this.#take(8), true);
+  }
 
   u64(): number {
     const value = this.bigU64();
     return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : this.fail('a number is too large');
   }
 
-  i64(): number { return Number(this.#view.getBigInt64(this.#take(8), true)); }
-  text(length: number): string { return new TextDecoder().decode(this.#bytes.subarray(this.#take(length), this.at)); }
-  align(): void { this.#take((8 - (this.at % 8)) % 8); }
+  i64(): number {
+    return Number(this.#view.getBigInt64(this.#take(8), true));
+  }
+  text(length: number): string {
+    return new TextDecoder().decode(this.#bytes.subarray(this.#take(length), this.at));
+  }
+  align(): void {
+    this.#take((8 - (this.at % 8)) % 8);
+  }
 
   /** n things, none of which can be smaller than `least` bytes. */
   list<T>(n: number, least: number, read: () => T): T[] {
@@ -239,7 +259,9 @@ export function decodeProgram(bytes: Uint8Array): DecodedProgram {
   if (r.bigU64() !== opTableHash()) r.fail('it was compiled with another table of operators');
   const arenaBytes = r.u64();
   const [nDims, nInputs, nStates, nOutputs, nInstructions] = [r.u32(), r.u32(), r.u32(), r.u32(), r.u32()];
-  r.u32(); r.u32(); r.u32();
+  r.u32();
+  r.u32();
+  r.u32();
   const dims = r.list(nDims, 4, () => r.u32());
   r.align();
   const inputs = r.list(nInputs, OPERAND_BYTES, () => r.operand());

@@ -2,10 +2,7 @@
 // One table serves the `map` operator, epilogues, the reference interpreter and autodiff; a backend has one case a row.
 
 /** Names of the scalar functions; SCALAR_RULES says what each is. */
-export type ScalarFn =
-  | 'const' | 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min' | 'neg' | 'abs' | 'exp' | 'log' | 'sqrt' | 'rsqrt' | 'tanh'
-  | 'sigmoid' | 'erf' | 'floor' | 'lt' | 'le' | 'eq' | 'select' | 'fma' | 'square' | 'recip' | 'sin' | 'cos' | 'pow' | 'gelu'
-  | 'geluSlope';
+export type ScalarFn = 'const' | 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min' | 'neg' | 'abs' | 'exp' | 'log' | 'sqrt' | 'rsqrt' | 'tanh' | 'sigmoid' | 'erf' | 'floor' | 'lt' | 'le' | 'eq' | 'select' | 'fma' | 'square' | 'recip' | 'sin' | 'cos' | 'pow' | 'gelu' | 'geluSlope';
 
 /** Values inside an expression, by number. */
 export type Ref = number;
@@ -77,25 +74,33 @@ export const SCALAR_RULES: Readonly<Record<ScalarFn, ScalarRule>> = {
   add: { code: 1, arity: 2, evaluate: (a, b) => a + b, derivative: (_e, _x, _y, d) => [d, d] },
   sub: { code: 2, arity: 2, evaluate: (a, b) => a - b, derivative: (e, _x, _y, d) => [d, e.call('neg', d)] },
   mul: {
-    code: 3, arity: 2, evaluate: (a, b) => a * b,
+    code: 3,
+    arity: 2,
+    evaluate: (a, b) => a * b,
     derivative: (e, [a, b], _y, d) => [e.call('mul', d, b!), e.call('mul', d, a!)],
   },
   div: {
-    code: 4, arity: 2, evaluate: (a, b) => a / b,
+    code: 4,
+    arity: 2,
+    evaluate: (a, b) => a / b,
     derivative(e, [, b], y, d) {
       const da = e.call('div', d, b!);
       return [da, e.call('neg', e.call('mul', da, y))];
     },
   },
   max: {
-    code: 5, arity: 2, evaluate: (a, b) => (a > b || Number.isNaN(a) ? a : b),
+    code: 5,
+    arity: 2,
+    evaluate: (a, b) => (a > b || Number.isNaN(a) ? a : b),
     derivative(e, [a, b], _y, d) {
       const takesB = e.call('lt', a!, b!), nothing = e.constant(0);
       return [e.call('select', takesB, nothing, d), e.call('select', takesB, d, nothing)];
     },
   },
   min: {
-    code: 6, arity: 2, evaluate: (a, b) => (a < b || Number.isNaN(a) ? a : b),
+    code: 6,
+    arity: 2,
+    evaluate: (a, b) => (a < b || Number.isNaN(a) ? a : b),
     derivative(e, [a, b], _y, d) {
       const takesB = e.call('lt', b!, a!), nothing = e.constant(0);
       return [e.call('select', takesB, nothing, d), e.call('select', takesB, d, nothing)];
@@ -103,31 +108,43 @@ export const SCALAR_RULES: Readonly<Record<ScalarFn, ScalarRule>> = {
   },
   neg: { code: 7, arity: 1, evaluate: (a) => -a, derivative: (e, _x, _y, d) => [e.call('neg', d)] },
   abs: {
-    code: 8, arity: 1, evaluate: Math.abs,
+    code: 8,
+    arity: 1,
+    evaluate: Math.abs,
     derivative: (e, [a], _y, d) => [e.call('select', e.call('lt', a!, e.constant(0)), e.call('neg', d), d)],
   },
   exp: { code: 9, arity: 1, evaluate: Math.exp, derivative: (e, _x, y, d) => [e.call('mul', d, y)] },
   log: { code: 10, arity: 1, evaluate: Math.log, derivative: (e, [a], _y, d) => [e.call('div', d, a!)] },
   sqrt: {
-    code: 11, arity: 1, evaluate: Math.sqrt,
+    code: 11,
+    arity: 1,
+    evaluate: Math.sqrt,
     derivative: (e, _x, y, d) => [e.call('div', e.call('mul', e.constant(0.5), d), y)],
   },
   rsqrt: {
-    code: 12, arity: 1, evaluate: (a) => 1 / Math.sqrt(a), // d/da a^(-1/2) = -1/2 y³
+    code: 12,
+    arity: 1,
+    evaluate: (a) => 1 / Math.sqrt(a), // d/da a^(-1/2) = -1/2 y³
     derivative: (e, _x, y, d) => [
       e.call('mul', e.call('mul', e.constant(-0.5), d), e.call('mul', y, e.call('square', y))),
     ],
   },
   tanh: {
-    code: 13, arity: 1, evaluate: Math.tanh,
+    code: 13,
+    arity: 1,
+    evaluate: Math.tanh,
     derivative: (e, _x, y, d) => [e.call('mul', d, e.call('sub', e.constant(1), e.call('square', y)))],
   },
   sigmoid: {
-    code: 14, arity: 1, evaluate: (a) => 1 / (1 + Math.exp(-a)),
+    code: 14,
+    arity: 1,
+    evaluate: (a) => 1 / (1 + Math.exp(-a)),
     derivative: (e, _x, y, d) => [e.call('mul', d, e.call('mul', y, e.call('sub', e.constant(1), y)))],
   },
   erf: {
-    code: 15, arity: 1, evaluate: erf, // 2/√π · exp(-a²)
+    code: 15,
+    arity: 1,
+    evaluate: erf, // 2/√π · exp(-a²)
     derivative: (e, [a], _y, d) => [
       e.call('mul', d, e.call('mul', e.constant(2 / Math.sqrt(Math.PI)), e.call('exp', e.call('neg', e.call('square', a!))))),
     ],
@@ -137,31 +154,43 @@ export const SCALAR_RULES: Readonly<Record<ScalarFn, ScalarRule>> = {
   le: { code: 18, arity: 2, evaluate: (a, b) => (a <= b ? 1 : 0), derivative: none },
   eq: { code: 19, arity: 2, evaluate: (a, b) => (a === b ? 1 : 0), derivative: none },
   select: {
-    code: 20, arity: 3, evaluate: (a, b, c) => (a !== 0 ? b : c),
+    code: 20,
+    arity: 3,
+    evaluate: (a, b, c) => (a !== 0 ? b : c),
     derivative(e, [a], _y, d) {
       const nothing = e.constant(0);
       return [null, e.call('select', a!, d, nothing), e.call('select', a!, nothing, d)];
     },
   },
   fma: {
-    code: 21, arity: 3, evaluate: (a, b, c) => a * b + c,
+    code: 21,
+    arity: 3,
+    evaluate: (a, b, c) => a * b + c,
     derivative: (e, [a, b], _y, d) => [e.call('mul', d, b!), e.call('mul', d, a!), d],
   },
   square: {
-    code: 22, arity: 1, evaluate: (a) => a * a,
+    code: 22,
+    arity: 1,
+    evaluate: (a) => a * a,
     derivative: (e, [a], _y, d) => [e.call('mul', e.call('mul', e.constant(2), d), a!)],
   },
   recip: {
-    code: 23, arity: 1, evaluate: (a) => 1 / a,
+    code: 23,
+    arity: 1,
+    evaluate: (a) => 1 / a,
     derivative: (e, _x, y, d) => [e.call('neg', e.call('mul', d, e.call('square', y)))],
   },
   sin: { code: 24, arity: 1, evaluate: Math.sin, derivative: (e, [a], _y, d) => [e.call('mul', d, e.call('cos', a!))] },
   cos: {
-    code: 25, arity: 1, evaluate: Math.cos,
+    code: 25,
+    arity: 1,
+    evaluate: Math.cos,
     derivative: (e, [a], _y, d) => [e.call('neg', e.call('mul', d, e.call('sin', a!)))],
   },
   pow: {
-    code: 26, arity: 2, evaluate: Math.pow, // for a > 0
+    code: 26,
+    arity: 2,
+    evaluate: Math.pow, // for a > 0
     derivative: (e, [a, b], y, d) => [
       e.call('mul', d, e.call('mul', b!, e.call('pow', a!, e.call('sub', b!, e.constant(1))))),
       e.call('mul', d, e.call('mul', y, e.call('log', a!))),

@@ -17,5 +17,11 @@ export interface Target {
 
 /** The target of the reference interpreter. */
 export const REFERENCE_TARGET: Target = {
-  backend: 'reference', isa: 'reference', lanes: 1, threads: 1, l1Bytes: 32768, l2Bytes: 524288, l3Bytes: 8388608,
+  backend: 'reference',
+  isa: 'reference',
+  lanes: 1,
+  threads: 1,
+  l1Bytes: 32768,
+  l2Bytes: 524288,
+  l3Bytes: 8388608,
 };

@@ -72,7 +72,9 @@ export class BatchStream {
     if (shards.length <= contextLength) {
       throw new ConfigError(
         `Cannot make rows of ${contextLength} tokens: the text has ${shards.length}, and a row needs one more than its length. ` +
-        'Give more text, or a shorter context.', { path: 'train.contextLength' });
+          'Give more text, or a shorter context.',
+        { path: 'train.contextLength' },
+      );
     }
     this.batchSize = batchSize;
     this.contextLength = contextLength;
@@ -97,7 +99,10 @@ export class BatchStream {
   /** Where the stream stands: what `next` has not given yet. */
   cursor(): BatchCursor {
     return {
-      rows: this.#rows, seed: this.#seed, contextLength: this.contextLength, sampling: this.#sampling,
+      rows: this.#rows,
+      seed: this.#seed,
+      contextLength: this.contextLength,
+      sampling: this.#sampling,
       contentHash: this.#shards.manifest.contentHash,
     };
   }
@@ -133,7 +138,9 @@ export class BatchStream {
       if (cursor[field] === own[field]) continue;
       throw new ConfigError(
         `Cannot resume the data stream: it was read with ${field} ${cursor[field]}, and now ${field} is ${own[field]}. ` +
-        'Resume with the same data and settings, or start a new run.', { path: `data.${field}` });
+          'Resume with the same data and settings, or start a new run.',
+        { path: `data.${field}` },
+      );
     }
     if (!Number.isSafeInteger(cursor.rows) || cursor.rows < 0) {
       throw new ConfigError(`Cannot resume the data stream: its cursor says ${cursor.rows} rows.`);
@@ -149,7 +156,10 @@ export class BatchStream {
  * @param options `limit`: at most so many batches, for a quick validation; they are then spread evenly over the sequence
  */
 export function* sequentialBatches(options: {
-  shards: TokenShards; batchSize: number; contextLength: number; limit?: number;
+  shards: TokenShards;
+  batchSize: number;
+  contextLength: number;
+  limit?: number;
 }): Generator<Batch> {
   const { shards, batchSize, contextLength, limit = Infinity } = options;
   assertSizes(batchSize, contextLength);
@@ -188,7 +198,10 @@ class RowFiller {
     this.#ids = new Int32Array(contextLength + 1);
     this.#begins = new Int32Array(contextLength + 1);
     this.batch = {
-      tokens: new Int32Array(size), targets: new Int32Array(size), starts: new Int32Array(size), weights: new Float32Array(size),
+      tokens: new Int32Array(size),
+      targets: new Int32Array(size),
+      starts: new Int32Array(size),
+      weights: new Float32Array(size),
     };
   }
 

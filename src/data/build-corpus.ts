@@ -94,11 +94,14 @@ async function build(options: CorpusOptions, spool: Spool): Promise<Corpus> {
     counts.groups = groups.size;
     written[side] = writeSide(options.dir, side, lines(spool, sides[side]));
   }
-  const entry = (side: Side): Corpus['manifest']['files'][Side] =>
-    ({ ...written[side], documents: report.split[side].documents, bytes: report.split[side].bytes });
+  const entry = (side: Side): Corpus['manifest']['files'][Side] => ({ ...written[side], documents: report.split[side].documents, bytes: report.split[side].bytes });
   return Corpus.create(options.dir, {
-    version: CORPUS_VERSION, sources: options.sources.map((source) => basename(resolve(source))), seed, splitLevel: sides.level,
-    files: { train: entry('train'), validation: entry('validation') }, report,
+    version: CORPUS_VERSION,
+    sources: options.sources.map((source) => basename(resolve(source))),
+    seed,
+    splitLevel: sides.level,
+    files: { train: entry('train'), validation: entry('validation') },
+    report,
   });
 }
 
@@ -161,7 +164,12 @@ function* lines(spool: Spool, parts: readonly Part[]): Generator<Uint8Array> {
 
 /** Keeps the first of near-copies: a document is dropped if it is near to one that was kept. */
 async function dropNearCopies(
-  spool: Spool, signatures: Signatures, isKept: boolean[], threshold: number, report: CorpusReport, options: WorkOptions,
+  spool: Spool,
+  signatures: Signatures,
+  isKept: boolean[],
+  threshold: number,
+  report: CorpusReport,
+  options: WorkOptions,
 ): Promise<void> {
   const index = new NearCopyIndex(signatures), pacer = new Pacer('near-copies', 'documents', signatures.size, options);
   let bytes = 0;

@@ -77,7 +77,9 @@ export class Corpus {
     }
     if (manifest?.version !== CORPUS_VERSION || manifest.files?.train === undefined || manifest.files.validation === undefined) {
       throw new FormatError(
-        `Cannot read "${path}": it is not a corpus of version ${CORPUS_VERSION}. Build the data again.`, { path });
+        `Cannot read "${path}": it is not a corpus of version ${CORPUS_VERSION}. Build the data again.`,
+        { path },
+      );
     }
     const corpus = new Corpus(dir, manifest);
     for (const side of ['train', 'validation'] as const) corpus.#verify(side);

@@ -16,11 +16,26 @@ const GUESS_BYTES = 2 ** 13;
 const MAX_CONTROL_FRACTION = 0.01;
 /** Decoders that chardet's names are mapped to; anything else it says is not trusted. */
 const GUESSES: Record<string, string> = {
-  GB18030: 'gb18030', Big5: 'big5', Shift_JIS: 'shift_jis', 'EUC-JP': 'euc-jp', 'EUC-KR': 'euc-kr', 'ISO-8859-1': 'windows-1252',
-  'windows-1252': 'windows-1252', 'ISO-8859-2': 'iso-8859-2', 'windows-1250': 'windows-1250', 'KOI8-R': 'koi8-r',
-  'windows-1251': 'windows-1251', 'ISO-8859-5': 'iso-8859-5', 'ISO-8859-7': 'iso-8859-7', 'windows-1253': 'windows-1253',
-  'ISO-8859-9': 'windows-1254', 'windows-1254': 'windows-1254', 'windows-1255': 'windows-1255', 'ISO-8859-8': 'iso-8859-8',
-  'windows-1256': 'windows-1256', 'ISO-8859-6': 'iso-8859-6',
+  GB18030: 'gb18030',
+  Big5: 'big5',
+  Shift_JIS: 'shift_jis',
+  'EUC-JP': 'euc-jp',
+  'EUC-KR': 'euc-kr',
+  'ISO-8859-1': 'windows-1252',
+  'windows-1252': 'windows-1252',
+  'ISO-8859-2': 'iso-8859-2',
+  'windows-1250': 'windows-1250',
+  'KOI8-R': 'koi8-r',
+  'windows-1251': 'windows-1251',
+  'ISO-8859-5': 'iso-8859-5',
+  'ISO-8859-7': 'iso-8859-7',
+  'windows-1253': 'windows-1253',
+  'ISO-8859-9': 'windows-1254',
+  'windows-1254': 'windows-1254',
+  'windows-1255': 'windows-1255',
+  'ISO-8859-8': 'iso-8859-8',
+  'windows-1256': 'windows-1256',
+  'ISO-8859-6': 'iso-8859-6',
 };
 const CJK = new Set(['gb18030', 'big5', 'shift_jis', 'euc-jp', 'euc-kr']);
 
@@ -114,7 +129,10 @@ function countUtf8(sample: Buffer): { good: number; bad: number } {
   let good = 0, bad = 0;
   for (let i = 0; i < sample.length;) {
     const byte = sample[i]!;
-    if (byte < 0x80) { i++; continue; }
+    if (byte < 0x80) {
+      i++;
+      continue;
+    }
     const length = byte >= 0xf0 && byte < 0xf5 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 0;
     let j = 1;
     while (j < length && i + j < sample.length && (sample[i + j]! & 0xc0) === 0x80) j++;

@@ -85,9 +85,15 @@ export function measure(text: string): Measures {
   if (text.endsWith('\n')) lines--;
   const nonSpace = text.length - spaces, share = (part: number): number => (nonSpace === 0 ? 0 : part / nonSpace);
   return {
-    chars: text.length, nonSpace, lines, meanLine: lines === 0 ? 0 : text.length / lines,
+    chars: text.length,
+    nonSpace,
+    lines,
+    meanLine: lines === 0 ? 0 : text.length / lines,
     inLongLines: text.length === 0 ? 0 : inLongLines / text.length,
-    alphabetic: share(letters), replaced: share(replaced), longestEncoded, encoded: share(encoded),
+    alphabetic: share(letters),
+    replaced: share(replaced),
+    longestEncoded,
+    encoded: share(encoded),
   };
 }
 
@@ -115,7 +121,8 @@ export const DEFAULT_FILTERS: readonly Filter[] = [
   {
     name: 'encoded-data', // StarCoder2: a run longer than 1024 characters, or more than half of the file
     test: (_, __, m) => (m.longestEncoded > 1024 || m.encoded > 0.5
-      ? `${percent(m.encoded)} base64 or hexadecimal, longest ${m.longestEncoded}` : undefined),
+      ? `${percent(m.encoded)} base64 or hexadecimal, longest ${m.longestEncoded}` :
+      undefined),
   },
   {
     name: 'mean-line-length', // The Stack: above 100, code only
@@ -143,7 +150,9 @@ export const DEFAULT_FILTERS: readonly Filter[] = [
 
 /** A stage: drops what a filter objects to, and counts it by the filter's name. */
 export async function* filterDocuments(
-  documents: Documents, report: CorpusReport, filters: readonly Filter[] = DEFAULT_FILTERS,
+  documents: Documents,
+  report: CorpusReport,
+  filters: readonly Filter[] = DEFAULT_FILTERS,
 ): AsyncGenerator<Document> {
   for await (const document of documents) {
     const verdict = judge(document, filters);

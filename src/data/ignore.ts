@@ -111,21 +111,34 @@ function matchOne(pattern: string, p: number, name: string, s: number): number |
   const char = String.fromCodePoint(name.codePointAt(s)!);
   if (p >= pattern.length) return undefined;
   switch (pattern[p]) {
-    case '?': return p + 1;
-    case '[': return matchClass(pattern, p, char);
+    case '?':
+      return p + 1;
+    case '[':
+      return matchClass(pattern, p, char);
     case '\\': {
       const literal = pattern.codePointAt(p + 1);
       if (literal === undefined) return undefined; // a pattern that ends in a backslash is invalid and never matches
       const text = String.fromCodePoint(literal);
       return text === char ? p + 1 + text.length : undefined;
     }
-    default: return pattern.startsWith(char, p) ? p + char.length : undefined;
+    default:
+      return pattern.startsWith(char, p) ? p + char.length : undefined;
   }
 }
 
 const POSIX_CLASSES: Record<string, RegExp> = {
-  alnum: /[0-9A-Za-z]/, alpha: /[A-Za-z]/, blank: /[ \t]/, cntrl: /[^ -~\x80-\uffff]/, digit: /\d/, graph: /[!-~]/, lower: /[a-z]/,
-  print: /[ -~]/, punct: /[!-/:-@[-`{-~]/, space: /[ \t-\r]/, upper: /[A-Z]/, xdigit: /[0-9A-Fa-f]/,
+  alnum: /[0-9A-Za-z]/,
+  alpha: /[A-Za-z]/,
+  blank: /[ \t]/,
+  cntrl: /[^ -~\x80-\uffff]/,
+  digit: /\d/,
+  graph: /[!-~]/,
+  lower: /[a-z]/,
+  print: /[ -~]/,
+  punct: /[!-/:-@[-`{-~]/,
+  space: /[ \t-\r]/,
+  upper: /[A-Z]/,
+  xdigit: /[0-9A-Fa-f]/,
 };
 
 /** `[abc]`, `[a-z]`, `[!x]`, `[^x]`, `[[:digit:]]`; an unclosed bracket never matches, as in git. */

@@ -27,7 +27,9 @@ export type ReadOptions = WorkOptions & {
  * @throws {InterruptedError} when the signal is aborted
  */
 export async function* readDocuments(
-  files: readonly SourceFile[], report: CorpusReport, options: ReadOptions = {},
+  files: readonly SourceFile[],
+  report: CorpusReport,
+  options: ReadOptions = {},
 ): AsyncGenerator<Document> {
   const total = files.reduce((sum, file) => sum + file.take, 0), pacer = new Pacer('read', 'bytes', total, options);
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
@@ -58,7 +60,11 @@ function toDocument(file: SourceFile, text: string, piece: number, report: Corpu
 
 /** The text of one file in pieces; none if it is not text. */
 function* readPieces(
-  file: SourceFile, buffer: Buffer, report: CorpusReport, options: ReadOptions, progress: { read: number },
+  file: SourceFile,
+  buffer: Buffer,
+  report: CorpusReport,
+  options: ReadOptions,
+  progress: { read: number },
 ): Generator<string> {
   const { pieceChars = DEFAULT_PIECE_CHARS, raw = false } = options;
   let fd: number;

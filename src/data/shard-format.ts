@@ -79,7 +79,9 @@ export function assertHash(name: string, hash: string): void {
  * @param documents index of each document's first token, [D], ascending
  */
 export function encodeShard(
-  tokens: TokenArray, documents: Uint32Array, fields: { endOfText: number | undefined; tokenizerHash: string | undefined },
+  tokens: TokenArray,
+  documents: Uint32Array,
+  fields: { endOfText: number | undefined; tokenizerHash: string | undefined },
 ): { header: ShardHeader; chunks: Uint8Array[] } {
   assertLittleEndian();
   let maxToken = 0;
@@ -87,13 +89,19 @@ export function encodeShard(
   const bytesPerToken = tokens.BYTES_PER_ELEMENT as 2 | 4;
   const padding = new Uint8Array(tokenBytes(tokens.length, bytesPerToken) - tokens.byteLength);
   const body = [
-    new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength), padding,
+    new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength),
+    padding,
     new Uint8Array(documents.buffer, documents.byteOffset, documents.byteLength),
   ];
   const hash = createHash('sha256');
   for (const part of body) hash.update(part);
   const header: ShardHeader = {
-    bytesPerToken, tokens: tokens.length, documents: documents.length, maxToken, contentHash: hash.digest('hex'), ...fields,
+    bytesPerToken,
+    tokens: tokens.length,
+    documents: documents.length,
+    maxToken,
+    contentHash: hash.digest('hex'),
+    ...fields,
   };
   return { header, chunks: [encodeHeader(header), ...body] };
 }
@@ -120,9 +128,11 @@ function encodeHeader(header: ShardHeader): Uint8Array {
  * @throws {FormatError} with the offset of the first field that is wrong
  */
 export function decodeHeader(bytes: Uint8Array, path: string): ShardHeader {
-  const fail = (offset: number, state: string): FormatError => new FormatError(
-    `Cannot read the token shard "${path}": ${state} (at byte ${offset}). Build the data again, or restore the file from a copy.`,
-    { path, offset });
+  const fail = (offset: number, state: string): FormatError =>
+    new FormatError(
+      `Cannot read the token shard "${path}": ${state} (at byte ${offset}). Build the data again, or restore the file from a copy.`,
+      { path, offset },
+    );
   if (bytes.length < SHARD_HEADER_BYTES) throw fail(bytes.length, `it ends after ${bytes.length} bytes, inside its header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, SHARD_HEADER_BYTES);
   const magic = Buffer.from(bytes.subarray(0, MAGIC.length)).toString('latin1');
@@ -135,8 +145,11 @@ export function decodeHeader(bytes: Uint8Array, path: string): ShardHeader {
   const endOfText = view.getUint32(32, true);
   const tokenizerHash = Buffer.from(bytes.subarray(72, 104)).toString('hex');
   return {
-    bytesPerToken, tokens: Number(view.getBigUint64(16, true)), documents: Number(view.getBigUint64(24, true)),
-    endOfText: endOfText === NO_TOKEN ? undefined : endOfText, maxToken: view.getUint32(36, true),
+    bytesPerToken,
+    tokens: Number(view.getBigUint64(16, true)),
+    documents: Number(view.getBigUint64(24, true)),
+    endOfText: endOfText === NO_TOKEN ? undefined : endOfText,
+    maxToken: view.getUint32(36, true),
     contentHash: Buffer.from(bytes.subarray(40, 72)).toString('hex'),
     tokenizerHash: /^0+$/.test(tokenizerHash) ? undefined : tokenizerHash,
   };

@@ -131,9 +131,16 @@ export class ShardWriter {
     const identity = createHash('sha256');
     for (const shard of this.#shards) identity.update(shard.contentHash);
     const manifest: ShardManifest = {
-      version: SHARD_VERSION, ...this.#totals, bytesPerToken: this.#tokens.BYTES_PER_ELEMENT as 2 | 4, vocabSize,
-      endOfText: endOfText ?? null, tokenizerHash: tokenizerHash ?? null, contentHash: identity.digest('hex'),
-      shards: this.#shards, sources, seed,
+      version: SHARD_VERSION,
+      ...this.#totals,
+      bytesPerToken: this.#tokens.BYTES_PER_ELEMENT as 2 | 4,
+      vocabSize,
+      endOfText: endOfText ?? null,
+      tokenizerHash: tokenizerHash ?? null,
+      contentHash: identity.digest('hex'),
+      shards: this.#shards,
+      sources,
+      seed,
     };
     writeDurable(join(dir, MANIFEST_NAME), `${JSON.stringify(manifest, null, 2)}\n`);
     removeOthers(dir, new Set(this.#shards.map((shard) => shard.file)));
@@ -166,7 +173,10 @@ export class ShardWriter {
   #flush(): void {
     const { dir, endOfText, tokenizerHash } = this.#options;
     const { header, chunks } = encodeShard(
-      this.#tokens.subarray(0, this.#length), Uint32Array.from(this.#starts), { endOfText, tokenizerHash });
+      this.#tokens.subarray(0, this.#length),
+      Uint32Array.from(this.#starts),
+      { endOfText, tokenizerHash },
+    );
     const file = `shard-${String(this.#shards.length).padStart(5, '0')}-${header.contentHash.slice(0, 12)}.bin`;
     writeDurable(join(dir, file), chunks);
     this.#shards.push({ file, tokens: header.tokens, documents: header.documents, contentHash: header.contentHash });

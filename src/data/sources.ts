@@ -36,7 +36,9 @@ export type Caps = {
  * @throws {ConfigError} if there is no source, or one is given twice
  */
 export async function listFiles(
-  sources: readonly string[], report: CorpusReport, options: WalkOptions & WorkOptions = {},
+  sources: readonly string[],
+  report: CorpusReport,
+  options: WalkOptions & WorkOptions = {},
 ): Promise<SourceFile[]> {
   if (sources.length === 0) throw new ConfigError('Cannot build a corpus: no folder or file is given.', { path: 'data.path' });
   const files: SourceFile[] = [], names = new Map<string, string>(), pacer = new Pacer('walk', 'files', undefined, options);

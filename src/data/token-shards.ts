@@ -7,10 +7,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path';
 import { storageError } from '../base/durable.ts';
 import { ConfigError, FormatError } from '../base/errors.ts';
-import {
-  assertLittleEndian, decodeHeader, documentTableOffset, SHARD_HEADER_BYTES, SHARD_VERSION, shardBytes,
-  type ShardHeader, type TokenArray,
-} from './shard-format.ts';
+import { assertLittleEndian, decodeHeader, documentTableOffset, SHARD_HEADER_BYTES, SHARD_VERSION, shardBytes, type ShardHeader, type TokenArray } from './shard-format.ts';
 import { MANIFEST_NAME, type ShardManifest } from './shard-writer.ts';
 
 /** How to open shards. */
@@ -191,7 +188,8 @@ function lowerBound(sorted: Uint32Array, value: number): number {
 function damaged(path: string, offset: number, state: string): FormatError {
   return new FormatError(
     `Cannot read the token shard "${path}": ${state} (at byte ${offset}). Build the data again, or restore the file from a copy.`,
-    { path, offset });
+    { path, offset },
+  );
 }
 
 function readManifest(path: string): ShardManifest {
@@ -210,10 +208,10 @@ function readManifest(path: string): ShardManifest {
   if (manifest?.version !== SHARD_VERSION) {
     throw new FormatError(
       `Cannot read "${path}": its version is ${String(manifest?.version)}, and this program reads version ${SHARD_VERSION}. Build the data again.`,
-      { path });
+      { path },
+    );
   }
-  const isShard = (s: Partial<ShardManifest['shards'][number]>): boolean =>
-    typeof s?.file === 'string' && /^[\w.-]+$/.test(s.file) && typeof s.contentHash === 'string';
+  const isShard = (s: Partial<ShardManifest['shards'][number]>): boolean => typeof s?.file === 'string' && /^[\w.-]+$/.test(s.file) && typeof s.contentHash === 'string';
   if (!Array.isArray(manifest.shards) || !manifest.shards.every(isShard) || typeof manifest.tokens !== 'number') {
     throw new FormatError(`Cannot read "${path}": it does not list its shards. Build the data again.`, { path });
   }
@@ -238,10 +236,12 @@ function openShard(path: string, first: number, manifest: ShardManifest, content
     }
     const shared = options.mapFile?.(path);
     const documents = shared === undefined
-      ? readTable(fd, header, path) : new Uint32Array(shared, documentTableOffset(header), header.documents);
+      ? readTable(fd, header, path) :
+      new Uint32Array(shared, documentTableOffset(header), header.documents);
     if (options.verify ?? true) verifyContent(fd, header, size, path);
     const mapped = shared === undefined ? undefined : header.bytesPerToken === 2
-      ? new Uint16Array(shared, SHARD_HEADER_BYTES, header.tokens) : new Uint32Array(shared, SHARD_HEADER_BYTES, header.tokens);
+      ? new Uint16Array(shared, SHARD_HEADER_BYTES, header.tokens) :
+      new Uint32Array(shared, SHARD_HEADER_BYTES, header.tokens);
     if (mapped !== undefined) closeSync(fd);
     return { header, first, documents, mapped, fd: mapped === undefined ? fd : -1, path };
   } catch (error) {

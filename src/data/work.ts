@@ -56,7 +56,12 @@ export class Pacer {
   report(done: number, bytes: number): void {
     const seconds = Math.max(1e-3, (performance.now() - this.#start) / 1000);
     this.#options.onProgress?.({
-      stage: this.#stage, unit: this.#unit, done, total: this.#total, bytes, bytesPerSecond: bytes / seconds,
+      stage: this.#stage,
+      unit: this.#unit,
+      done,
+      total: this.#total,
+      bytes,
+      bytesPerSecond: bytes / seconds,
     });
   }
 }

@@ -69,8 +69,12 @@ export class Decoder {
     const column = (of: (t: NewToken) => number): Int32Array => Int32Array.from(tokens, of);
     const rows = Int32Array.from(tokens.flatMap((t, i) => (t.logits ? [i] : [])));
     const { logits } = await this.#executor.run(this.#handle, {
-      tokens: column((t) => t.id), positions: column((t) => t.position), seqs: column((t) => t.seq), slots: column((t) => t.slot),
-      slotTable: this.#table, rows,
+      tokens: column((t) => t.id),
+      positions: column((t) => t.position),
+      seqs: column((t) => t.seq),
+      slots: column((t) => t.slot),
+      slotTable: this.#table,
+      rows,
     }, { dims: { tokens: tokens.length, rows: rows.length }, signal });
     return logits as Float32Array;
   }

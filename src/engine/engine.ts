@@ -108,7 +108,9 @@ export class Engine {
       this.#loop ??= this.#drive();
       while (sequence.parts.length > 0 || !sequence.done) {
         if (sequence.parts.length > 0) yield sequence.parts.shift()!;
-        else await new Promise<void>((resolve) => { sequence.wake = resolve; });
+        else await new Promise<void>((resolve) => {
+            sequence.wake = resolve;
+          });
       }
       if (sequence.failure !== undefined) throw sequence.failure;
     } finally {
@@ -141,7 +143,11 @@ export class Engine {
       for (let start = 0; start < ids.length;) {
         const end = Math.min(ids.length, start + (start < from ? this.#decoder.maxTokens : this.#decoder.maxSeqs), start < from ? from : Infinity);
         const rows = await this.#decoder.run(ids.slice(start, end).map((id, i): NewToken => ({
-          id, position: start + i, seq, slot: slots[start + i]!, logits: start + i >= from,
+          id,
+          position: start + i,
+          seq,
+          slot: slots[start + i]!,
+          logits: start + i >= from,
         })));
         for (let i = Math.max(start, from); i < end; i++) {
           const row = i - Math.max(start, from);
@@ -224,9 +230,20 @@ export class Engine {
     }
     const decoder = this.#tokenizer?.decoder({ skipSpecialTokens: true });
     const sequence: Sequence = {
-      ...room, ids, nPrompt: ids.length, sampling: samplingSchema.parse(sampling), limit: Math.min(ids.length + maxTokens, this.#decoder.maxLength),
-      nAlternatives: logprobs, stops: new StopMatcher(stop), push: (id) => decoder?.push(id) ?? '', flush: () => decoder?.flush() ?? '',
-      parts: [], computed: 0, done: false, failure: undefined, wake: () => {},
+      ...room,
+      ids,
+      nPrompt: ids.length,
+      sampling: samplingSchema.parse(sampling),
+      limit: Math.min(ids.length + maxTokens, this.#decoder.maxLength),
+      nAlternatives: logprobs,
+      stops: new StopMatcher(stop),
+      push: (id) => decoder?.push(id) ?? '',
+      flush: () => decoder?.flush() ?? '',
+      parts: [],
+      computed: 0,
+      done: false,
+      failure: undefined,
+      wake: () => {},
     };
     this.#running.push(sequence);
     if (ids.length >= sequence.limit) this.#emit(sequence, undefined, 'length');
@@ -254,7 +271,11 @@ export class Engine {
       const n = Math.min(room, pending(sequence)), start = sequence.computed;
       room -= n;
       const tokens = sequence.ids.slice(start, start + n).map((id, i): NewToken => ({
-        id, position: start + i, seq: sequence.seq, slot: sequence.slots[start + i]!, logits: start + i === sequence.ids.length - 1,
+        id,
+        position: start + i,
+        seq: sequence.seq,
+        slot: sequence.slots[start + i]!,
+        logits: start + i === sequence.ids.length - 1,
       }));
       return n > 0 ? [{ sequence, tokens }] : [];
     });
@@ -290,8 +311,11 @@ export class Engine {
       text += last.text + (last.stopped ? '' : sequence.stops.flush());
     }
     sequence.parts.push({
-      text, ids: token ? [token.id] : [], logprobs: token?.logprob === undefined ? [] : [token.logprob],
-      alternatives: token?.alternatives ? [token.alternatives] : [], ...(finishReason ? { finishReason } : {}),
+      text,
+      ids: token ? [token.id] : [],
+      logprobs: token?.logprob === undefined ? [] : [token.logprob],
+      alternatives: token?.alternatives ? [token.alternatives] : [],
+      ...(finishReason ? { finishReason } : {}),
     });
     if (finishReason) this.#finish(sequence);
     sequence.wake();

@@ -130,7 +130,7 @@ class Descending {
 
   #sink(start: number): void {
     const heap = this.#heap;
-    for (let i = start; ;) {
+    for (let i = start;;) {
       const left = 2 * i + 1;
       if (left >= this.#size) return;
       const child = left + 1 < this.#size && this.#before(heap[left + 1]!, heap[left]!) ? left + 1 : left;

@@ -50,7 +50,9 @@ export function loadGguf(path: string, options: { readonly mapFile?: MapFile } =
     const model = createModel(family, config), sources = matchStates(fields, form, model);
     const heads = (state: State): number | undefined => form.pairedHeads(state.id, model.dims);
     return {
-      model, rest: specialIds(fields), tokenizer: tokenizerOf(fields),
+      model,
+      rest: specialIds(fields),
+      tokenizer: tokenizerOf(fields),
       read: (state, out) => read(file, sourceOf(sources, state), heads(state), out),
       storedType: (state) => computedType(sourceOf(sources, state).type),
       readStored: (state) => readAs(file, sourceOf(sources, state), heads(state), state.meta.dtype as WeightType),
@@ -148,7 +150,11 @@ export async function saveGguf(path: string, contents: GgufContents, { progress,
   if (form === undefined) throw new ConfigError(`Cannot write a ${family.modelType} model as GGUF: supported are ${Object.keys(GGUF_FORMS).join(', ')}.`);
   const own = new Map(model.states.map((state) => [state.id, state])), stored = createModel(family, family.stored?.(config) ?? config);
   const tensors = stored.states.map((state) => ({
-    state: own.get(state.id), name: nameOf(form, state), type: mixtureOf(contents.mixture, stored, state), shape: state.meta.shape as readonly number[], heads: form.pairedHeads(state.id, dims),
+    state: own.get(state.id),
+    name: nameOf(form, state),
+    type: mixtureOf(contents.mixture, stored, state),
+    shape: state.meta.shape as readonly number[],
+    heads: form.pairedHeads(state.id, dims),
   }));
   const constants = form.constants(config, dims).map(({ name, values }) => ({ name, values, type: 'f32' as const, shape: [values.length] }));
   const vocabulary = tokenizerEntries(contents.tokenizer, dims.vocabSize, contents.special ?? {});
@@ -162,7 +168,7 @@ export async function saveGguf(path: string, contents: GgufContents, { progress,
       const size = sizeOf(shape), values = state === undefined ? new Float32Array(size) : contents.read(state);
       for (const piece of pieces(heads === undefined ? values : asValues('f32', pairRows(asBytes(values), shape[0]!, heads, true)) as Float32Array, type)) {
         file.write(encoded(type, piece, name));
-        progress?.((done += piece.length), total);
+        progress?.(done += piece.length, total);
         await new Promise((resolve) => setImmediate(resolve)); // lets Ctrl-C in
         if (signal?.aborted) throw new InterruptedError(`Stopped; "${path}" was not written.`);
       }

@@ -24,9 +24,18 @@ const MAX_DEPTH = 4;
 /** A tensor has at most four axes; GGML_MAX_DIMS. */
 const MAX_DIMS = 4;
 
-const ARRAYS: Partial<Record<ValueType, new (buffer: ArrayBuffer) => NumberArray>> = {
-  u8: Uint8Array, i8: Int8Array, u16: Uint16Array, i16: Int16Array, u32: Uint32Array, i32: Int32Array, f32: Float32Array, bool: Uint8Array,
-  u64: BigUint64Array, i64: BigInt64Array, f64: Float64Array,
+const ARRAYS: Partial<Record<ValueType, new(buffer: ArrayBuffer) => NumberArray>> = {
+  u8: Uint8Array,
+  i8: Int8Array,
+  u16: Uint16Array,
+  i16: Int16Array,
+  u32: Uint32Array,
+  i32: Int32Array,
+  f32: Float32Array,
+  bool: Uint8Array,
+  u64: BigUint64Array,
+  i64: BigInt64Array,
+  f64: Float64Array,
 };
 
 /** A place in the file that moves on as values are read. */
@@ -96,21 +105,34 @@ class Cursor {
   number(type: ValueType, what: string): GgufValue {
     const view = this.#view(VALUE_BYTES[type], what);
     switch (type) {
-      case 'u8': return view.getUint8(0);
-      case 'i8': return view.getInt8(0);
-      case 'u16': return view.getUint16(0, true);
-      case 'i16': return view.getInt16(0, true);
-      case 'u32': return view.getUint32(0, true);
-      case 'i32': return view.getInt32(0, true);
-      case 'f32': return view.getFloat32(0, true);
-      case 'f64': return view.getFloat64(0, true);
-      case 'u64': return narrowed(view.getBigUint64(0, true));
-      case 'i64': return narrowed(view.getBigInt64(0, true));
+      case 'u8':
+        return view.getUint8(0);
+      case 'i8':
+        return view.getInt8(0);
+      case 'u16':
+        return view.getUint16(0, true);
+      case 'i16':
+        return view.getInt16(0, true);
+      case 'u32':
+        return view.getUint32(0, true);
+      case 'i32':
+        return view.getInt32(0, true);
+      case 'f32':
+        return view.getFloat32(0, true);
+      case 'f64':
+        return view.getFloat64(0, true);
+      case 'u64':
+        return narrowed(view.getBigUint64(0, true));
+      case 'i64':
+        return narrowed(view.getBigInt64(0, true));
       case 'bool':
         if (view.getUint8(0) > 1) throw this.fail(`${what} is ${view.getUint8(0)}, which is neither false (0) nor true (1)`, this.at - 1);
         return view.getUint8(0) === 1;
-      case 'string': case 'array': throw new TypeError(`${type} is no number`);
-      default: return type satisfies never;
+      case 'string':
+      case 'array':
+        throw new TypeError(`${type} is no number`);
+      default:
+        return type satisfies never;
     }
   }
 }

@@ -117,8 +117,11 @@ export function tokenizerOf(fields: GgufFields): Tokenizer | string {
   const used = tokens.map((token, id) => (typeOf(id) === UNUSED ? undefined : token));
   while (used.length > 0 && used.at(-1) === undefined) used.pop();
   const model = new ByteBpe({
-    tokens: used, merges: mergesOf(fields, used), reserved: new Set(added.filter(({ special }) => special).map(({ id }) => id)),
-    ignoreMerges: cut.ignoreMerges, pattern: (own ?? cut.pattern) as SplitPattern,
+    tokens: used,
+    merges: mergesOf(fields, used),
+    reserved: new Set(added.filter(({ special }) => special).map(({ id }) => id)),
+    ignoreMerges: cut.ignoreMerges,
+    pattern: (own ?? cut.pattern) as SplitPattern,
   });
   return new Tokenizer({ model, added, template: templateOf(fields) });
 }

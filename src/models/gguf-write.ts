@@ -46,17 +46,29 @@ class Bytes {
     if (type === 'string') return this.string(value as string);
     const at = this.#room(VALUE_BYTES[type]), view = this.#view, number = Number(value);
     switch (type) {
-      case 'u8': case 'bool': return view.setUint8(at, number);
-      case 'i8': return view.setInt8(at, number);
-      case 'u16': return view.setUint16(at, number, true);
-      case 'i16': return view.setInt16(at, number, true);
-      case 'u32': return view.setUint32(at, number, true);
-      case 'i32': return view.setInt32(at, number, true);
-      case 'f32': return view.setFloat32(at, number, true);
-      case 'f64': return view.setFloat64(at, number, true);
-      case 'u64': return view.setBigUint64(at, BigInt(value as number), true);
-      case 'i64': return view.setBigInt64(at, BigInt(value as number), true);
-      default: return type satisfies never;
+      case 'u8':
+      case 'bool':
+        return view.setUint8(at, number);
+      case 'i8':
+        return view.setInt8(at, number);
+      case 'u16':
+        return view.setUint16(at, number, true);
+      case 'i16':
+        return view.setInt16(at, number, true);
+      case 'u32':
+        return view.setUint32(at, number, true);
+      case 'i32':
+        return view.setInt32(at, number, true);
+      case 'f32':
+        return view.setFloat32(at, number, true);
+      case 'f64':
+        return view.setFloat64(at, number, true);
+      case 'u64':
+        return view.setBigUint64(at, BigInt(value as number), true);
+      case 'i64':
+        return view.setBigInt64(at, BigInt(value as number), true);
+      default:
+        return type satisfies never;
     }
   }
 

@@ -17,14 +17,19 @@ const TWO_POW_32 = 0x100000000;
 export function initialise(state: Pick<State, 'id' | 'meta' | 'init'>, seed: number, out = new Float32Array(sizeOf(state.meta.shape))): Float32Array {
   const { init } = state;
   switch (init.kind) {
-    case 'zeros': return out.fill(0);
-    case 'ones': return out.fill(1);
+    case 'zeros':
+      return out.fill(0);
+    case 'ones':
+      return out.fill(1);
     case 'values':
       out.set(init.values());
       return out;
-    case 'normal': return fillNormal(out, seed, streamOf(state.id), init.std);
-    case 'uniform': return fillUniform(out, seed, streamOf(state.id), init.bound);
-    default: return init satisfies never;
+    case 'normal':
+      return fillNormal(out, seed, streamOf(state.id), init.std);
+    case 'uniform':
+      return fillUniform(out, seed, streamOf(state.id), init.bound);
+    default:
+      return init satisfies never;
   }
 }
 

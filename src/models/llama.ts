@@ -15,8 +15,11 @@ import { COUNT, LAYERS, mustDivide, type Family } from './family.ts';
 const scaling = z.discriminatedUnion('rope_type', [
   z.strictObject({ rope_type: z.literal('linear'), factor: z.number().positive() }),
   z.strictObject({
-    rope_type: z.literal('llama3'), factor: z.number().positive(), low_freq_factor: z.number().positive(),
-    high_freq_factor: z.number().positive(), original_max_position_embeddings: COUNT,
+    rope_type: z.literal('llama3'),
+    factor: z.number().positive(),
+    low_freq_factor: z.number().positive(),
+    high_freq_factor: z.number().positive(),
+    original_max_position_embeddings: COUNT,
   }),
 ]);
 const schema = z.object({
@@ -42,9 +45,13 @@ export type LlamaConfig = Readonly<z.infer<typeof schema>>;
 
 function dims(c: LlamaConfig) {
   return {
-    nLayers: c.num_hidden_layers, nEmbd: c.hidden_size, nHeads: c.num_attention_heads,
-    nKvHeads: c.num_key_value_heads ?? c.num_attention_heads, headSize: c.head_dim ?? c.hidden_size / c.num_attention_heads,
-    vocabSize: c.vocab_size, maxPositions: c.max_position_embeddings,
+    nLayers: c.num_hidden_layers,
+    nEmbd: c.hidden_size,
+    nHeads: c.num_attention_heads,
+    nKvHeads: c.num_key_value_heads ?? c.num_attention_heads,
+    headSize: c.head_dim ?? c.hidden_size / c.num_attention_heads,
+    vocabSize: c.vocab_size,
+    maxPositions: c.max_position_embeddings,
   };
 }
 
@@ -94,9 +101,22 @@ const llama: Family<LlamaConfig> = {
   modelType: 'llama',
   schema,
   tiny: {
-    vocab_size: 61, hidden_size: 32, intermediate_size: 48, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2,
-    head_dim: 8, max_position_embeddings: 64, rms_norm_eps: 1e-5, rope_theta: 10000, rope_scaling: null, initializer_range: 0.02,
-    tie_word_embeddings: false, hidden_act: 'silu', attention_bias: false, mlp_bias: false,
+    vocab_size: 61,
+    hidden_size: 32,
+    intermediate_size: 48,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    head_dim: 8,
+    max_position_embeddings: 64,
+    rms_norm_eps: 1e-5,
+    rope_theta: 10000,
+    rope_scaling: null,
+    initializer_range: 0.02,
+    tie_word_embeddings: false,
+    hidden_act: 'silu',
+    attention_bias: false,
+    mlp_bias: false,
   },
   written: { architectures: ['LlamaForCausalLM'], attention_dropout: 0 },
   prefix: 'model.',

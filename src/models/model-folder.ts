@@ -65,7 +65,8 @@ export function loadModel(folder: string, options: { readonly mapFile?: MapFile 
   try {
     const sources = matchStates(folder, model, stored, files);
     return {
-      model, rest,
+      model,
+      rest,
       read: (state, out) => readState(state, sources.get(state.id), out),
       storedType: (state) => computedType(typeOfSource(sources.get(state.id))),
       readStored: (state) => readStored(state, sources.get(state.id)),

@@ -51,8 +51,7 @@ function buildIn(site: Site, family: Family, config: ModelConfig, states: Map<st
       states.set(id, state);
       return b.state(state);
     },
-    buffer: (name, shape, values): Tensor =>
-      b.state({ id: name, meta: { shape, dtype: 'f32' }, role: 'buffer', init: { kind: 'values', values }, trainable: false }),
+    buffer: (name, shape, values): Tensor => b.state({ id: name, meta: { shape, dtype: 'f32' }, role: 'buffer', init: { kind: 'values', values }, trainable: false }),
   };
   return family.build(ctx, config);
 }

@@ -11,8 +11,17 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   // learns more (arXiv 2203.15556: tokens, some 20 a parameter, are what is short here). Feed-forward layers are 8/3 as
   // wide as the stream (arXiv 2002.05202, section 3).
   quickstart: {
-    model_type: 'llama', hidden_size: 192, intermediate_size: 512, num_hidden_layers: 5, num_attention_heads: 6, num_key_value_heads: 3,
-    max_position_embeddings: 512, rms_norm_eps: 1e-5, rope_theta: 10000, initializer_range: 0.02, tie_word_embeddings: true,
+    model_type: 'llama',
+    hidden_size: 192,
+    intermediate_size: 512,
+    num_hidden_layers: 5,
+    num_attention_heads: 6,
+    num_key_value_heads: 3,
+    max_position_embeddings: 512,
+    rms_norm_eps: 1e-5,
+    rope_theta: 10000,
+    initializer_range: 0.02,
+    tie_word_embeddings: true,
   },
   // nanoGPT's published run for a CPU: `train.py config/train_shakespeare_char.py --n_layer=4 --n_head=4 --n_embd=128
   // --block_size=64`, with train.py's default of no biases.

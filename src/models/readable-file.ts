@@ -53,7 +53,7 @@ export class ReadableFile {
   }
 
   #fill(bytes: Uint8Array, position: number): void {
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       let count: number;
       try {
         count = readSync(this.#fd, bytes, done, Math.min(bytes.length - done, MAX_READ_BYTES), position + done);

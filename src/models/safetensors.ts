@@ -7,7 +7,22 @@ import { parseJson, type JsonNode } from '../base/checked-json.ts';
 
 /** Bytes of an element, by the format's names of types. */
 const DTYPE_BYTES: Readonly<Record<string, number>> = {
-  BOOL: 1, U8: 1, I8: 1, F8_E5M2: 1, F8_E4M3: 1, F8_E8M0: 1, I16: 2, U16: 2, F16: 2, BF16: 2, I32: 4, U32: 4, F32: 4, F64: 8, I64: 8, U64: 8,
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  F8_E8M0: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  F64: 8,
+  I64: 8,
+  U64: 8,
 };
 
 /** The reference implementation refuses longer headers too, so that a lying length cannot fill memory. */
@@ -77,7 +92,9 @@ export function parseHeader(json: Uint8Array, fileBytes: number, path: string): 
 }
 
 function parseTensor(name: string, node: JsonNode, start: number, fileBytes: number, path: string): StoredTensor {
-  const refuse = (state: string, offset = 8): never => { throw damaged(path, `tensor "${name}" ${state}`, offset); };
+  const refuse = (state: string, offset = 8): never => {
+    throw damaged(path, `tensor "${name}" ${state}`, offset);
+  };
   for (const key of Object.keys(node.object())) if (!['dtype', 'shape', 'data_offsets'].includes(key)) refuse(`has an unknown field "${key}"`);
   const dtype = node.field('dtype').string(), width = Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype]! : refuse(`has the unknown type "${dtype}"`);
   const shape = naturals(node.field('shape'), 'shape', refuse), offsets = naturals(node.field('data_offsets'), 'data_offsets', refuse);

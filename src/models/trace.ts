@@ -38,7 +38,8 @@ export interface ScoreOptions {
 export function scoreGraph(model: Model, nTokens: Dim, options: ScoreOptions = {}): Graph {
   const b = new GraphBuilder(), { hidden, head, logprob, lse } = score(b, model, nTokens);
   return b.finish({
-    logprob, lse,
+    logprob,
+    lse,
     ...(options.logits === true ? { logits: b.one('linear', {}, [hidden, head, null, null]) } : {}),
     ...(options.hidden === true ? { hidden } : {}),
   });
@@ -48,7 +49,10 @@ function score(b: GraphBuilder, model: Model, nTokens: Dim, span?: number) {
   const ids = (name: string): Tensor => b.input(name, { shape: [nTokens], dtype: 'i32' });
   const tokens = ids('tokens'), targets = ids('targets'), starts = ids('starts'), positions = ids('positions');
   const { hidden, head } = traceInto({
-    b, tokens, positions, attend: (_layer, q, k, v, attrs) => b.one('attention', span === undefined ? attrs : { ...attrs, span }, [q, k, v, starts]),
+    b,
+    tokens,
+    positions,
+    attend: (_layer, q, k, v, attrs) => b.one('attention', span === undefined ? attrs : { ...attrs, span }, [q, k, v, starts]),
   }, model);
   const [logprob, lse] = b.apply('linearCrossEntropy', {}, [hidden, head, targets]) as [Tensor, Tensor];
   return { hidden, head, logprob, lse };
@@ -89,14 +93,20 @@ export function cachedGraph(model: Model, { maxTokens, maxSeqs, maxLength, slots
   const writes: [State, Tensor][] = [];
   const cached = (layer: number, part: 'k' | 'v', fresh: Tensor): Tensor => {
     const state: State = {
-      id: `cache.${layer}.${part}`, meta: { shape: [nSlots, ...fresh.shape.slice(1)], dtype: cacheDtype }, role: 'cache', init: { kind: 'zeros' }, trainable: false,
+      id: `cache.${layer}.${part}`,
+      meta: { shape: [nSlots, ...fresh.shape.slice(1)], dtype: cacheDtype },
+      role: 'cache',
+      init: { kind: 'zeros' },
+      trainable: false,
     };
     const updated = b.one('scatter', { mode: 'set' }, [b.state(state), slots, b.cast(fresh, cacheDtype)]); // [slots, KV, D]
     writes.push([state, updated]);
     return updated;
   };
   const { hidden, head } = traceInto({
-    b, tokens, positions,
+    b,
+    tokens,
+    positions,
     attend: (layer, q, k, v, attrs) => b.one('pagedAttention', attrs, [q, cached(layer, 'k', k), cached(layer, 'v', v), slotTable, seqs, positions]),
   }, model);
   const logits = b.one('linear', {}, [b.one('gather', {}, [hidden, rows]), head, null, null]); // [R, V]

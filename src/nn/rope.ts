@@ -10,7 +10,10 @@ import type { Context } from './context.ts';
 export type RopeScaling =
   | { readonly rope_type: 'linear'; readonly factor: number }
   | {
-    readonly rope_type: 'llama3'; readonly factor: number; readonly low_freq_factor: number; readonly high_freq_factor: number;
+    readonly rope_type: 'llama3';
+    readonly factor: number;
+    readonly low_freq_factor: number;
+    readonly high_freq_factor: number;
     readonly original_max_position_embeddings: number;
   };
 

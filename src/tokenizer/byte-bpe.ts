@@ -186,8 +186,14 @@ export class ByteBpe implements TokenModel {
     const split = { type: 'Split', pattern: { Regex: patternText(pattern) }, behavior: 'Isolated', invert: false };
     const preTokenizer = pattern === 'gpt2' ? byteLevel : { type: 'Sequence', pretokenizers: [split, byteLevel] };
     const model = JSON.stringify({
-      type: 'BPE', dropout: null, unk_token: unknown === undefined ? null : tokens[unknown], continuing_subword_prefix: null,
-      end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, ignore_merges: ignoreMerges,
+      type: 'BPE',
+      dropout: null,
+      unk_token: unknown === undefined ? null : tokens[unknown],
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: ignoreMerges,
     });
     return {
       normalizer: JSON.stringify(normalizer === undefined ? null : { type: normalizer }),

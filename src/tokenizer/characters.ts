@@ -70,8 +70,14 @@ export class Characters implements TokenModel {
 
   toJson(): ReturnType<TokenModel['toJson']> {
     const model = JSON.stringify({
-      type: 'BPE', dropout: null, unk_token: this.#unknown === undefined ? null : this.#tokens[this.#unknown],
-      continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, ignore_merges: false,
+      type: 'BPE',
+      dropout: null,
+      unk_token: this.#unknown === undefined ? null : this.#tokens[this.#unknown],
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
     });
     return {
       normalizer: 'null',
@@ -88,7 +94,8 @@ export class Characters implements TokenModel {
  * @throws {ConfigError} if the texts hold no character, or a special token is one character or given twice
  */
 export async function trainChars(
-  texts: Iterable<string> | AsyncIterable<string>, options: { specialTokens?: readonly string[] } = {},
+  texts: Iterable<string> | AsyncIterable<string>,
+  options: { specialTokens?: readonly string[] } = {},
 ): Promise<Tokenizer> {
   const seen = new Set<number>();
   for await (const text of texts) {

@@ -32,8 +32,8 @@ function cl100k(digits: string): PatternText {
 }
 
 const PATTERNS: Readonly<Record<SplitPattern, PatternText>> = {
-  'gpt2': { onig: GPT2, aliases: [], source: GPT2.replaceAll(String.raw`\s`, String.raw`\p{White_Space}`).replace(String.raw`\S`, String.raw`\P{White_Space}`) },
-  'cl100k': cl100k(String.raw`\p{N}{1,3}`),
+  gpt2: { onig: GPT2, aliases: [], source: GPT2.replaceAll(String.raw`\s`, String.raw`\p{White_Space}`).replace(String.raw`\S`, String.raw`\P{White_Space}`) },
+  cl100k: cl100k(String.raw`\p{N}{1,3}`),
   'cl100k-digits2': cl100k(String.raw`\p{N}{1,2}`),
   'cl100k-digits1': cl100k(String.raw`\p{N}`),
 };
@@ -54,11 +54,16 @@ export function patternOf(regex: string): SplitPattern | undefined {
 /** How many digits at most stand in one piece; Infinity for GPT-2's pattern. */
 export function digitLimit(pattern: SplitPattern): number {
   switch (pattern) {
-    case 'gpt2': return Infinity;
-    case 'cl100k': return 3;
-    case 'cl100k-digits2': return 2;
-    case 'cl100k-digits1': return 1;
-    default: return pattern satisfies never;
+    case 'gpt2':
+      return Infinity;
+    case 'cl100k':
+      return 3;
+    case 'cl100k-digits2':
+      return 2;
+    case 'cl100k-digits1':
+      return 1;
+    default:
+      return pattern satisfies never;
   }
 }
 

@@ -157,7 +157,8 @@ function readTemplate(node: JsonNode): { prefix: number[]; suffix: number[] } {
 /** The text of a tokenizer.json. `parseTokenizer` gives back a tokenizer that does the same. */
 export function formatTokenizer(tokenizer: Tokenizer): string {
   const added = tokenizer.added.map(({ id, content, special }) => (
-    { id, content, single_word: false, lstrip: false, rstrip: false, normalized: !special, special }));
+    { id, content, single_word: false, lstrip: false, rstrip: false, normalized: !special, special }
+  ));
   const sections = tokenizer.model.toJson();
   return `{"version":"1.0","truncation":null,"padding":null,"added_tokens":${JSON.stringify(added)},`
     + `"normalizer":${sections.normalizer},"pre_tokenizer":${sections.pre_tokenizer},`

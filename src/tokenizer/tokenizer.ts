@@ -81,11 +81,11 @@ export class Tokenizer {
   encode(text: string, options: EncodeOptions = {}): Uint32Array {
     const out = new IdBuffer(Math.ceil(text.length / 3) + 16);
     const frame = options.addSpecialTokens ?? true;
-    if (frame) for (const id of this.template.prefix) out.push(id);
+    if (frame) { for (const id of this.template.prefix) out.push(id); }
     const split = this.#matcherFor(options.allowedSpecial);
     if (split === undefined) this.model.encode(text, out);
     else this.#encodeAround(split, text, out);
-    if (frame) for (const id of this.template.suffix) out.push(id);
+    if (frame) { for (const id of this.template.suffix) out.push(id); }
     return out.take();
   }
 

@@ -170,7 +170,8 @@ function workerEntry(): URL | undefined {
  * @throws {InterruptedError} if `signal` is aborted
  */
 export async function trainBpeParallel(
-  texts: Iterable<string> | AsyncIterable<string>, options: TrainParallelOptions,
+  texts: Iterable<string> | AsyncIterable<string>,
+  options: TrainParallelOptions,
 ): Promise<Tokenizer> {
   checkTrainOptions(options);
   const { threads = availableParallelism(), pattern = 'cl100k', onProgress, signal } = options;

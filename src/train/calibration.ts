@@ -62,17 +62,21 @@ export async function calibrate(executor: Executor, model: Model, config: TrainC
     const timings = await time(executor, [...sketches.map(({ program }) => program), norm, update], inputsOf(model, part));
     const sums = timings.map(({ instructions }) => instructions.reduce((a, b) => a + b, 0));
     measured.push({
-      rows: some, micro: sketches.map(({ like }, i) => like.map((j) => timings[i]!.instructions[j]!)), update: (sums.at(-1)! + sums.at(-2)!) * share,
-      overhead: timings.reduce((sum, { overhead }) => sum + overhead, 0) / timings.length, pass: sums.reduce((a, b) => a + b, 0),
+      rows: some,
+      micro: sketches.map(({ like }, i) => like.map((j) => timings[i]!.instructions[j]!)),
+      update: (sums.at(-1)! + sums.at(-2)!) * share,
+      overhead: timings.reduce((sum, { overhead }) => sum + overhead, 0) / timings.length,
+      pass: sums.reduce((a, b) => a + b, 0),
     });
   };
   await measure(rows === 1 ? 1 : Math.max(1, Math.floor(rows / 8)));
   const first = measured[0]!, more = Math.min(rows, Math.floor((first.rows * PASS_SECONDS) / first.pass));
   if (more > first.rows) await measure(more);
-  const last = measured.at(-1)!, total = (program: number): number => (last.micro[program] ?? []).reduce((sum, seconds, i) => {
-    const before = measured.length > 1 ? first.micro[program]![i] : undefined;
-    return sum + extrapolate(first.rows, before, last.rows, seconds, rows);
-  }, 0);
+  const last = measured.at(-1)!, total = (program: number): number =>
+    (last.micro[program] ?? []).reduce((sum, seconds, i) => {
+      const before = measured.length > 1 ? first.micro[program]![i] : undefined;
+      return sum + extrapolate(first.rows, before, last.rows, seconds, rows);
+    }, 0);
   return { microFirst: total(0), microNext: total(1), update: last.update, overhead: last.overhead, rows: last.rows, seconds: (performance.now() - began) / 1000 };
 }
 
@@ -108,7 +112,10 @@ function withOnly(program: Program, decoded: DecodedProgram, instructions: reado
   });
   const states = used.map((index) => decoded.states[index]!), names = new Set(states.map(({ id }) => id));
   return {
-    bytes: encodeProgram({ ...decoded, states, outputs: [], instructions: moved }), inputs: program.inputs, outputs: {}, dims: program.dims,
+    bytes: encodeProgram({ ...decoded, states, outputs: [], instructions: moved }),
+    inputs: program.inputs,
+    outputs: {},
+    dims: program.dims,
     states: program.states.filter(({ id }) => names.has(id)),
   };
 }
@@ -126,7 +133,8 @@ function updateSample(model: Model, config: TrainConfig, executor: Executor): { 
   }
   const target = executor.target();
   return {
-    norm: compile(normGraph(some, config.optimizer.clipNorm), { target }), update: compile(updateGraph(some, config.optimizer), { target }),
+    norm: compile(normGraph(some, config.optimizer.clipNorm), { target }),
+    update: compile(updateGraph(some, config.optimizer), { target }),
     share: elements(all) / elements(some),
   };
 }
@@ -135,8 +143,14 @@ function updateSample(model: Model, config: TrainConfig, executor: Executor): { 
 function inputsOf(model: Model, { microBatchSize = 1, contextLength }: TrainConfig): Values {
   const n = microBatchSize * contextLength, random = new Random(0, 'calibration'), ids = (): Int32Array => Int32Array.from({ length: n }, () => random.int(model.dims.vocabSize));
   return {
-    tokens: ids(), targets: ids(), starts: Int32Array.from({ length: n }, (_, i) => i - (i % contextLength)), positions: Int32Array.from({ length: n }, (_, i) => i % contextLength),
-    weights: new Float32Array(n).fill(1 / n), lr: Float32Array.of(0), step: Int32Array.of(1), gradScale: Float32Array.of(1),
+    tokens: ids(),
+    targets: ids(),
+    starts: Int32Array.from({ length: n }, (_, i) => i - (i % contextLength)),
+    positions: Int32Array.from({ length: n }, (_, i) => i % contextLength),
+    weights: new Float32Array(n).fill(1 / n),
+    lr: Float32Array.of(0),
+    step: Int32Array.of(1),
+    gradScale: Float32Array.of(1),
   };
 }
 
@@ -161,7 +175,8 @@ async function time(executor: Executor, programs: readonly ExecutableProgram[], 
     handles.forEach((handle) => executor.unload(handle));
   }
   return seconds.map((passes, i) => ({
-    instructions: Array.from(passes[0]!, (_, j) => mean(passes.map((pass) => pass[j]!))), overhead: Math.max(0, mean(beside[i]!)),
+    instructions: Array.from(passes[0]!, (_, j) => mean(passes.map((pass) => pass[j]!))),
+    overhead: Math.max(0, mean(beside[i]!)),
   }));
 }
 
@@ -169,7 +184,9 @@ async function timeRun(executor: Executor, handle: ProgramHandle, values: Values
   const inputs = Object.fromEntries(Object.keys(handle.program.inputs).map((name) => [name, values[name]!]));
   let profile = new Float64Array();
   const began = performance.now();
-  await executor.run(handle, inputs, { profile: (seconds) => { profile = Float64Array.from(seconds); } });
+  await executor.run(handle, inputs, { profile: (seconds) => {
+    profile = Float64Array.from(seconds);
+  } });
   return { took: (performance.now() - began) / 1000, profile };
 }
 

@@ -29,7 +29,11 @@ function isMuon({ id, meta }: State, { kind }: Pick<OptimizerConfig, 'kind'>): b
 /** The States that an optimizer keeps for a parameter: f32, zero at the start. AdamW's two moments, or Muon's one. */
 export function momentsOf(parameter: State, config: Pick<OptimizerConfig, 'kind'>): readonly State[] {
   return (isMuon(parameter, config) ? ['muon.m'] : ['adam.m', 'adam.v']).map((prefix) => ({
-    id: `${prefix}:${parameter.id}`, meta: { shape: parameter.meta.shape, dtype: 'f32' }, role: 'moment', init: { kind: 'zeros' }, trainable: false,
+    id: `${prefix}:${parameter.id}`,
+    meta: { shape: parameter.meta.shape, dtype: 'f32' },
+    role: 'moment',
+    init: { kind: 'zeros' },
+    trainable: false,
   }));
 }
 
@@ -93,24 +97,20 @@ const RMS_OF_ADAMW = 0.2;
 function muon(b: GraphBuilder, parameter: State, config: OptimizerConfig, { lr, gradScale }: UpdateInputs): Tensor[] {
   const { momentum, weightDecay } = config, [rows, columns] = parameter.meta.shape as [number, number];
   const [p, g, before] = [parameter, gradientOf(parameter), ...momentsOf(parameter, config)].map((state) => b.state(state)) as [Tensor, Tensor, Tensor];
-  const lerp = expression(3, (e, old, gradient, scale) =>
-    e.call('fma', e.constant(momentum), old!, e.call('mul', e.constant(1 - momentum), e.call('mul', gradient!, scale!))));
+  const lerp = expression(3, (e, old, gradient, scale) => e.call('fma', e.constant(momentum), old!, e.call('mul', e.constant(1 - momentum), e.call('mul', gradient!, scale!))));
   const m = b.map(lerp, [before, g, gradScale]), direction = b.map(lerp, [m, g, gradScale]); // the second is Nesterov's
   let x = b.call('div', direction, b.call('add', b.one('globalNorm', {}, [direction]), NORM_EPS));
   for (let i = 0; i < NEWTON_SCHULZ.steps; i++) x = newtonSchulz(b, x, rows <= columns);
   const scale = RMS_OF_ADAMW * Math.sqrt(Math.max(rows, columns));
-  const step = expression(3, (e, value, update, rate) =>
-    e.call('sub', value!, e.call('mul', rate!, e.call('fma', e.constant(scale), update!, e.call('mul', e.constant(weightDecay), value!)))));
+  const step = expression(3, (e, value, update, rate) => e.call('sub', value!, e.call('mul', rate!, e.call('fma', e.constant(scale), update!, e.call('mul', e.constant(weightDecay), value!)))));
   return [b.map(step, [p, x, lr]), m];
 }
 
 /** One step towards the nearest orthogonal matrix; the Gram matrix is taken over the shorter side. */
 function newtonSchulz(b: GraphBuilder, x: Tensor, isWide: boolean): Tensor {
-  const product = (left: Tensor, right: Tensor, transA = false, transB = false, addend: Tensor | null = null): Tensor =>
-    b.one('matmul', { transA, transB }, [left, right, addend]);
+  const product = (left: Tensor, right: Tensor, transA = false, transB = false, addend: Tensor | null = null): Tensor => b.one('matmul', { transA, transB }, [left, right, addend]);
   const gram = isWide ? product(x, x, false, true) : product(x, x, true, false);
-  const polynomial = b.map(expression(2, (e, one, two) =>
-    e.call('fma', e.constant(NEWTON_SCHULZ.c), two!, e.call('mul', e.constant(NEWTON_SCHULZ.b), one!))), [gram, product(gram, gram)]);
+  const polynomial = b.map(expression(2, (e, one, two) => e.call('fma', e.constant(NEWTON_SCHULZ.c), two!, e.call('mul', e.constant(NEWTON_SCHULZ.b), one!))), [gram, product(gram, gram)]);
   const kept = b.call('mul', x, NEWTON_SCHULZ.a);
   return isWide ? product(polynomial, x, false, false, kept) : product(x, polynomial, false, false, kept);
 }

@@ -55,15 +55,20 @@ export function planTraining(model: Model, config: TrainConfig, target: Target, 
   checkTrainConfig(config, model.dims);
   const have = options.memoryBytes ?? availableBytes(), { programs, fits } = compileEither(model, config, target, have);
   const { count } = microBatches(config), tokensPerStep = config.batchSize * config.contextLength;
-  const perStep = (of: (program: Program) => number): number =>
-    of(programs.microFirst) + (programs.microNext === undefined ? 0 : (count - 1) * of(programs.microNext)) + of(programs.norm) + of(programs.update);
+  const perStep = (of: (program: Program) => number): number => of(programs.microFirst) + (programs.microNext === undefined ? 0 : (count - 1) * of(programs.microNext)) + of(programs.norm) + of(programs.update);
   const stepSeconds = options.calibration === undefined ? undefined : secondsOfStep(options.calibration, count);
   const seconds = stepSeconds === undefined ? null : stepSeconds * config.steps + secondsOfValidation(programs, config, options);
   return {
-    parameters: trainable(model).reduce((sum, { meta }) => sum + sizeOf(meta.shape), 0), bytes: trainingBytes(programs),
-    flopsPerStep: perStep(({ plan }) => plan.flops), bytesPerStep: perStep(({ plan }) => plan.bytesMoved),
-    tokensPerStep, tokensPerSecond: stepSeconds === undefined ? null : tokensPerStep / stepSeconds, seconds,
-    joules: seconds === null ? null : seconds * (options.watts ?? WATTS_PER_THREAD * target.threads), fits, availableBytes: have,
+    parameters: trainable(model).reduce((sum, { meta }) => sum + sizeOf(meta.shape), 0),
+    bytes: trainingBytes(programs),
+    flopsPerStep: perStep(({ plan }) => plan.flops),
+    bytesPerStep: perStep(({ plan }) => plan.bytesMoved),
+    tokensPerStep,
+    tokensPerSecond: stepSeconds === undefined ? null : tokensPerStep / stepSeconds,
+    seconds,
+    joules: seconds === null ? null : seconds * (options.watts ?? WATTS_PER_THREAD * target.threads),
+    fits,
+    availableBytes: have,
   };
 }
 

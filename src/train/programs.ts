@@ -26,8 +26,7 @@ export interface TrainingPrograms {
 export function compileTraining(model: Model, config: TrainConfig, target: Target, arenaBudget?: number): TrainingPrograms {
   const { rows, count } = microBatches(config), nTokens = rows * config.contextLength, { compute } = config;
   const options = { target, compute, ...(arenaBudget === undefined ? {} : { arenaBudget }) };
-  const micro = (accumulate: boolean): Program =>
-    compile(only(lossGraph(model, nTokens, config.contextLength), 'loss'), { ...options, gradients: { loss: 'loss', accumulate } });
+  const micro = (accumulate: boolean): Program => compile(only(lossGraph(model, nTokens, config.contextLength), 'loss'), { ...options, gradients: { loss: 'loss', accumulate } });
   const parameters = trainable(model);
   return {
     microFirst: micro(false),
@@ -65,8 +64,13 @@ export function trainingBytes(programs: TrainingPrograms): TrainingBytes {
   const kinds = { weights: of('parameter'), gradients: of('gradient'), moments: of('moment'), buffers: of('buffer') };
   const total = Object.values(kinds).reduce((a, b) => a + b, 0);
   return {
-    ...kinds, states: total, inputs: Math.max(...all.map(({ plan }) => plan.bytes.inputs)),
-    activations: largest.activations, workspace: largest.workspace, arena: largest.arena, peak: total + largest.arena,
+    ...kinds,
+    states: total,
+    inputs: Math.max(...all.map(({ plan }) => plan.bytes.inputs)),
+    activations: largest.activations,
+    workspace: largest.workspace,
+    arena: largest.arena,
+    peak: total + largest.arena,
   };
 }
 

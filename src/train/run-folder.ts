@@ -23,10 +23,18 @@ export class RunFolder {
     this.dir = dir;
   }
 
-  get metrics(): string { return join(this.dir, 'metrics.jsonl'); }
-  get checkpoints(): string { return join(this.dir, 'checkpoints'); }
-  get model(): string { return join(this.dir, 'model'); }
-  get manifest(): string { return join(this.dir, 'manifest.json'); }
+  get metrics(): string {
+    return join(this.dir, 'metrics.jsonl');
+  }
+  get checkpoints(): string {
+    return join(this.dir, 'checkpoints');
+  }
+  get model(): string {
+    return join(this.dir, 'model');
+  }
+  get manifest(): string {
+    return join(this.dir, 'manifest.json');
+  }
 
   /**
    * Makes the folder ready: clears away what a killed run left.

@@ -22,7 +22,10 @@ export interface IdentityOptions {
 export function identityOf({ seed, sampling, model, config, shards }: IdentityOptions): RunIdentity {
   const { checkpoint: _c, samples: _s, validation: _v, ...train } = config;
   const identity = {
-    seed, data: { sampling, contentHash: shards.manifest.contentHash }, model: { model_type: model.family.modelType, ...model.config }, train,
+    seed,
+    data: { sampling, contentHash: shards.manifest.contentHash },
+    model: { model_type: model.family.modelType, ...model.config },
+    train,
   };
   return JSON.parse(canonical(identity)) as RunIdentity;
 }

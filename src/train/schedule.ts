@@ -27,7 +27,8 @@ export function learningRate(step: number, steps: number, peak: number, schedule
   const { kind, warmupSteps } = schedule;
   if (step <= warmupSteps) return (peak * step) / (warmupSteps + 1);
   switch (kind) {
-    case 'constant': return peak;
+    case 'constant':
+      return peak;
     case 'cosine': {
       const last = peak * (schedule.finalRatio ?? 0.1), progress = shareOf(step - 1 - warmupSteps, steps - 1 - warmupSteps);
       return last + (peak - last) * 0.5 * (1 + Math.cos(Math.PI * progress));
@@ -37,7 +38,8 @@ export function learningRate(step: number, steps: number, peak: number, schedule
       const progress = shareOf(step - (steps - decaySteps), decaySteps);
       return step <= steps - decaySteps ? peak : last + (peak - last) * (1 - Math.sqrt(progress));
     }
-    default: return kind satisfies never;
+    default:
+      return kind satisfies never;
   }
 }
 

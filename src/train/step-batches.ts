@@ -43,8 +43,11 @@ export class StepBatches {
     const { batchSize, contextLength, microRows } = options, size = microRows * contextLength;
     this.#stream = new BatchStream(options);
     this.#micro = Array.from({ length: batchSize / microRows }, (): MicroBatch => ({
-      tokens: new Int32Array(size), targets: new Int32Array(size), starts: new Int32Array(size),
-      positions: new Int32Array(size), weights: new Float32Array(size),
+      tokens: new Int32Array(size),
+      targets: new Int32Array(size),
+      starts: new Int32Array(size),
+      positions: new Int32Array(size),
+      weights: new Float32Array(size),
     }));
   }
 

@@ -147,8 +147,20 @@ class Training {
     this.#memory = memory;
     this.#identity = identityOf({ seed, sampling: data.sampling ?? 'windows', model, config, shards: data.train });
     this.#state = {
-      step: 0, updates: 0, skippedInARow: 0, rollbacks: 0, seed, cursor: this.#batches().cursor, tokens: 0, seconds: 0, losses: [], metricsBytes: 0,
-      pending: null, identity: this.#identity, identityHash: hashOf(this.#identity), versions: versionsOf(options.version ?? 'unknown'),
+      step: 0,
+      updates: 0,
+      skippedInARow: 0,
+      rollbacks: 0,
+      seed,
+      cursor: this.#batches().cursor,
+      tokens: 0,
+      seconds: 0,
+      losses: [],
+      metricsBytes: 0,
+      pending: null,
+      identity: this.#identity,
+      identityHash: hashOf(this.#identity),
+      versions: versionsOf(options.version ?? 'unknown'),
     };
   }
 
@@ -182,9 +194,13 @@ class Training {
       this.#folder.writeRecipe(this.#options.recipe ?? this.#identity);
     }
     this.#folder.writeSession({
-      recipeHash: hashOf(this.#options.recipe ?? this.#identity), identityHash: this.#state.identityHash, seed,
+      recipeHash: hashOf(this.#options.recipe ?? this.#identity),
+      identityHash: this.#state.identityHash,
+      seed,
       data: { train: data.train.manifest.contentHash, validation: data.validation?.manifest.contentHash ?? null },
-      tokenizer: data.train.manifest.tokenizerHash, parents: this.#options.parents ?? {}, versions: this.#state.versions,
+      tokenizer: data.train.manifest.tokenizerHash,
+      parents: this.#options.parents ?? {},
+      versions: this.#state.versions,
     }, { started: new Date().toISOString(), fromStep: this.#state.step, versions: this.#state.versions, target: executor.target() });
   }
 
@@ -197,7 +213,12 @@ class Training {
     const { data, seed = 0, config } = this.#options, { rows } = microBatches(config);
     const cursor = this.#state as TrainingState | undefined;
     return new StepBatches({
-      shards: data.train, batchSize: config.batchSize, contextLength: config.contextLength, seed, sampling: data.sampling ?? 'windows', microRows: rows,
+      shards: data.train,
+      batchSize: config.batchSize,
+      contextLength: config.contextLength,
+      seed,
+      sampling: data.sampling ?? 'windows',
+      microRows: rows,
       ...(cursor === undefined ? {} : { cursor: cursor.cursor }),
     });
   }
@@ -230,8 +251,16 @@ class Training {
     this.#loss = loss;
     this.#adoptStep(step, finite, batch, seconds);
     const line: MetricsLine = {
-      step, loss: finiteOrNull(loss), lr, gradNorm: finiteOrNull(gradNorm), tokensPerSecond: Math.round(batch.tokens / seconds), tokens: this.#state.tokens,
-      seconds: round(this.#state.seconds), epoch: round(batch.epoch), ...(spike ? { spike: true } : {}), ...(finite ? {} : { skipped: true }),
+      step,
+      loss: finiteOrNull(loss),
+      lr,
+      gradNorm: finiteOrNull(gradNorm),
+      tokensPerSecond: Math.round(batch.tokens / seconds),
+      tokens: this.#state.tokens,
+      seconds: round(this.#state.seconds),
+      epoch: round(batch.epoch),
+      ...(spike ? { spike: true } : {}),
+      ...(finite ? {} : { skipped: true }),
     };
     if (!finite) this.#skipped(step, line);
     return line;
@@ -240,8 +269,14 @@ class Training {
   #adoptStep(step: number, finite: boolean, batch: StepBatch, seconds: number): void {
     const before = this.#state;
     this.#state = {
-      ...before, step, updates: before.updates + (finite ? 1 : 0), skippedInARow: finite ? 0 : before.skippedInARow + 1, cursor: batch.cursor,
-      tokens: before.tokens + batch.tokens, seconds: before.seconds + seconds, losses: [...this.#watch.history],
+      ...before,
+      step,
+      updates: before.updates + (finite ? 1 : 0),
+      skippedInARow: finite ? 0 : before.skippedInARow + 1,
+      cursor: batch.cursor,
+      tokens: before.tokens + batch.tokens,
+      seconds: before.seconds + seconds,
+      losses: [...this.#watch.history],
     };
   }
 

@@ -45,8 +45,7 @@ describe('layers.mjs', () => {
   });
 
   it('finds long chains; types and public faces are no step', () => {
-    const chain = (n: number, line: (i: number) => string): Record<string, string> =>
-      Object.fromEntries(Array.from({ length: n }, (_, i) => [`core/f${i}.ts`, i + 1 < n ? line(i + 1) : '']));
+    const chain = (n: number, line: (i: number) => string): Record<string, string> => Object.fromEntries(Array.from({ length: n }, (_, i) => [`core/f${i}.ts`, i + 1 < n ? line(i + 1) : '']));
     expect(faultsOf(chain(12, (i) => `import { x } from './f${i}.ts';`))).toEqual([]);
     expect(faultsOf(chain(13, (i) => `import {\n  x,\n  type Y,\n} from './f${i}.ts';`))).toEqual([expect.stringContaining('A chain of 13 imports')]);
     expect(faultsOf(chain(30, (i) => `import type { X } from './f${i}.ts';`))).toEqual([]);

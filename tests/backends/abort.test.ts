@@ -16,10 +16,16 @@ function counter(fills: number, size: number) {
   const block = at({ dims: [size] }), twice = at({ byteOffset: 4 * size, dims: [3] });
   return program(
     {
-      arenaBytes: 4 * size + 64, inputs: [x], states: [{ id: 'a', bytes: 12 }, { id: 'b', bytes: 12 }], outputs: [a],
+      arenaBytes: 4 * size + 64,
+      inputs: [x],
+      states: [{ id: 'a', bytes: 12 }, { id: 'b', bytes: 12 }],
+      outputs: [a],
       instructions: [
-        add(x, x, twice), ...Array.from({ length: fills }, (_, i) => step('fill', [], [block], { attrs: [i] })),
-        add(a, x, a, true), ...Array.from({ length: fills }, (_, i) => step('fill', [], [block], { attrs: [i] })), add(b, twice, b),
+        add(x, x, twice),
+        ...Array.from({ length: fills }, (_, i) => step('fill', [], [block], { attrs: [i] })),
+        add(a, x, a, true),
+        ...Array.from({ length: fills }, (_, i) => step('fill', [], [block], { attrs: [i] })),
+        add(b, twice, b),
       ],
     },
     { inputs: ['x'], outputs: ['a'], states: [state('a', [3]), state('b', [3])] },
@@ -39,7 +45,9 @@ describe('ReferenceExecutor.run() with a signal', () => {
     let looks = 0, completed = 0, interrupted = 0;
     for (let abortAt = 1; abortAt <= 20; abortAt++) {
       looks = 0;
-      const signal = { reason: 'enough', get aborted() { return ++looks >= abortAt; } } as unknown as AbortSignal;
+      const signal = { reason: 'enough', get aborted() {
+        return ++looks >= abortAt;
+      } } as unknown as AbortSignal;
       const outcome = await executor.run(handle, { x }, { signal }).then(() => 'done', (error: unknown) => error);
       if (outcome === 'done') completed++;
       else {

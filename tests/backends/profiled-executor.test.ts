@@ -62,7 +62,9 @@ describe('ProfiledExecutor', () => {
   it('passes on what a caller wants of the profile, failures, and unloading', async () => {
     const { executor, handle, run } = await open();
     let seen = 0;
-    await executor.run(handle, { x: new Float32Array(K) }, { dims: { rows: 1 }, profile: (seconds) => { seen = seconds.length; } });
+    await executor.run(handle, { x: new Float32Array(K) }, { dims: { rows: 1 }, profile: (seconds) => {
+      seen = seconds.length;
+    } });
     expect(seen).toBe(2);
     await expect(executor.run(handle, {}, { dims: { rows: 1 } })).rejects.toThrow('input "x" is missing');
     executor.unload(handle);

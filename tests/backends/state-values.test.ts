@@ -28,7 +28,9 @@ function randomBytes(n: number, seed: number): Uint8Array {
 const unsigned = (values: TypedArray): TypedArray => values.map((v: number) => v + 0);
 
 const executors: readonly (readonly [string, Executor])[] = [
-  ['native', NativeExecutor.open({ threads: 2 })], ['portable', NativeExecutor.open({ threads: 1, isa: 'portable' })], ['reference', new ReferenceExecutor()],
+  ['native', NativeExecutor.open({ threads: 2 })],
+  ['portable', NativeExecutor.open({ threads: 1, isa: 'portable' })],
+  ['reference', new ReferenceExecutor()],
 ];
 afterAll(async () => void await Promise.all(executors.map(([, executor]) => executor.close())));
 

@@ -7,12 +7,18 @@ import { StorageError } from '../../src/base/errors.ts';
 import { lockFolder } from '../../src/base/lock.ts';
 
 let dir: string;
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'athanor-lock-')); });
-afterEach(() => { rmSync(dir, { recursive: true, force: true }); });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'athanor-lock-'));
+});
+afterEach(() => {
+  rmSync(dir, { recursive: true, force: true });
+});
 
 const lockPath = (): string => join(dir, 'athanor.lock');
-const holder = (fields: object): void => writeFileSync(lockPath(), JSON.stringify(
-  { pid: process.pid, host: hostname(), processStart: '', since: '2026-01-01T00:00:00.000Z', command: 'train x', ...fields }));
+const holder = (fields: object): void =>
+  writeFileSync(lockPath(), JSON.stringify(
+    { pid: process.pid, host: hostname(), processStart: '', since: '2026-01-01T00:00:00.000Z', command: 'train x', ...fields },
+  ));
 
 describe('lockFolder()', () => {
   it('makes the folder, holds it, and release() leaves nothing', () => {
@@ -36,7 +42,11 @@ describe('lockFolder()', () => {
     try {
       holder({ pid: child.pid });
       let error: unknown;
-      try { lockFolder(dir); } catch (e) { error = e; }
+      try {
+        lockFolder(dir);
+      } catch (e) {
+        error = e;
+      }
       expect(error).toBeInstanceOf(StorageError);
       expect((error as StorageError).message).toContain(`process ${child.pid} works in it since 2026-01-01T00:00:00.000Z (train x)`);
       expect((error as StorageError).path).toBe(lockPath());

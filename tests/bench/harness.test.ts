@@ -19,7 +19,9 @@ function scripted(name: string, values: number[], log: string[] = [], fails: 'st
       if (fails === 'measure') throw new PeerError(name, 'it broke');
       return { values: [values[next++ % values.length]!], facts: { peakRss: next } };
     },
-    async close() { log.push(`${name} close`); },
+    async close() {
+      log.push(`${name} close`);
+    },
   };
 }
 
@@ -42,8 +44,13 @@ describe('duel()', () => {
   it('lets ours and the peers take turns and reports medians', async () => {
     const log: string[] = [], c = context();
     const shown = await duel(c, {
-      bench: 'b', case: 'c', unit: 'tokens/s', rounds: 3, limit: (facts) => Number(facts['flops']),
-      ours: scripted('athanor', [10, 30, 20], log), peers: [scripted('x', [5], log), scripted('y', [40], log)],
+      bench: 'b',
+      case: 'c',
+      unit: 'tokens/s',
+      rounds: 3,
+      limit: (facts) => Number(facts['flops']),
+      ours: scripted('athanor', [10, 30, 20], log),
+      peers: [scripted('x', [5], log), scripted('y', [40], log)],
     });
     expect(log.filter((entry) => !entry.includes(' ')).join(' ')).toBe('athanor x y athanor x y athanor x y');
     expect(c.lines).toEqual([
@@ -58,7 +65,8 @@ describe('duel()', () => {
     const c = context();
     await duel(c, { bench: 'b', case: 'c', unit: 's', rounds: 2, ours: scripted('athanor', [2]), peers: [scripted('x', [1], [], when), scripted('y', [4])] });
     expect(c.lines.map(({ peer, peerValue, ratio }) => ({ peer, peerValue, ratio }))).toEqual([
-      { peer: 'x', peerValue: null, ratio: null }, { peer: 'y', peerValue: 4, ratio: 2 },
+      { peer: 'x', peerValue: null, ratio: null },
+      { peer: 'y', peerValue: 4, ratio: 2 },
     ]);
     expect(c.notes.join(' ')).toContain('Cannot measure the peer "x": it');
   });

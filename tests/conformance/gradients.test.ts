@@ -2,14 +2,19 @@
 
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/base/random.ts';
-import {
-  GraphBuilder, OP_NAMES, evaluateGraph, evaluateOp, gradients, opOf, sizeOf, sourceOf, type OpName, type Tensor, type TypedArrayND,
-} from '../../src/core/index.ts';
+import { GraphBuilder, OP_NAMES, evaluateGraph, evaluateOp, gradients, opOf, sizeOf, sourceOf, type OpName, type Tensor, type TypedArrayND } from '../../src/core/index.ts';
 import { cases, distance, floating, normals, operands, scaleOf, type Case } from './samples.ts';
 
 /** Operators without a gradient, on purpose: gradients themselves, the optimizer, and what only inference uses. */
 const NOT_DIFFERENTIABLE: readonly OpName[] = [
-  'rmsNormBackward', 'layerNormBackward', 'attentionBackward', 'pagedAttention', 'linearCrossEntropyGrad', 'adamw', 'globalNorm', 'dequantise',
+  'rmsNormBackward',
+  'layerNormBackward',
+  'attentionBackward',
+  'pagedAttention',
+  'linearCrossEntropyGrad',
+  'adamw',
+  'globalNorm',
+  'dequantise',
 ];
 
 /** Operands that are tables of a model, never parameters. */
@@ -38,7 +43,11 @@ class Loss {
   value(x: readonly (TypedArrayND | null)[]): number {
     const y = evaluateOp(this.#case.op, this.#case.sample.attrs as never, x);
     let sum = 0;
-    y.forEach(({ data }, k) => this.#weights[k]?.data.forEach((w, i) => { sum += w * data[i]!; }));
+    y.forEach(({ data }, k) =>
+      this.#weights[k]?.data.forEach((w, i) => {
+        sum += w * data[i]!;
+      })
+    );
     return sum;
   }
 
@@ -89,8 +98,7 @@ const LARGE = 4000;
 describe('gradient rules', () => {
   it.each(differentiable.map((c) => [c.title, c] as const))('%s agrees with finite differences', (_title, c) => {
     const x = operands(c), loss = new Loss(c, x), found = loss.byRule(), random = new Random(3, c.title);
-    const slope = (i: number, direction: ArrayLike<number>): number =>
-      (loss.value(moved(x, i, direction, STEP)) - loss.value(moved(x, i, direction, -STEP))) / (2 * STEP);
+    const slope = (i: number, direction: ArrayLike<number>): number => (loss.value(moved(x, i, direction, STEP)) - loss.value(moved(x, i, direction, -STEP))) / (2 * STEP);
     wantedOf(c, x).forEach((i, k) => {
       const { data, shape } = found[k]!, size = data.length;
       expect(shape).toEqual(x[i]!.shape);

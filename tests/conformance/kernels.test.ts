@@ -20,8 +20,13 @@ const RANDOM_CASES = Number(process.env['ATHANOR_CASES'] ?? 12);
 
 /** Operands that are f32 whatever the others are: statistics, tables, what is summed up, and the optimizer's. */
 const ALWAYS_F32: Partial<Record<OpName, readonly number[]>> = {
-  rmsNormBackward: [2], layerNormBackward: [2, 3], rope: [2, 3], attentionBackward: [5], linearCrossEntropyGrad: [3, 4],
-  adamw: [0, 1, 2, 3, 4, 6], globalNorm: [0, 1, 2, 3, 4],
+  rmsNormBackward: [2],
+  layerNormBackward: [2, 3],
+  rope: [2, 3],
+  attentionBackward: [5],
+  linearCrossEntropyGrad: [3, 4],
+  adamw: [0, 1, 2, 3, 4, 6],
+  globalNorm: [0, 1, 2, 3, 4],
 };
 
 type Variant = 'f32' | 'bf16' | 'mixed';

@@ -2,9 +2,7 @@
 // skipped. One generator a kernel; a test fails where one is missing.
 
 import { Random } from '../../src/base/random.ts';
-import {
-  BLOCKS, ExpressionBuilder, SCALAR_RULES, evaluateOp, type BlockFormat, type DType, type Expression, type OpAttrs, type OpName, type ScalarFn, type TypedArrayND,
-} from '../../src/core/index.ts';
+import { BLOCKS, ExpressionBuilder, SCALAR_RULES, evaluateOp, type BlockFormat, type DType, type Expression, type OpAttrs, type OpName, type ScalarFn, type TypedArrayND } from '../../src/core/index.ts';
 import { inBlocks } from './samples.ts';
 
 const FORMATS = Object.keys(BLOCKS) as BlockFormat[];

@@ -2,9 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/base/random.ts';
-import {
-  bytesMoved, GraphBuilder, REFERENCE_TARGET, evaluateOp, opOf, opTable, opTableHash, OP_NAMES, sizeOf, type Meta, type TypedArrayND,
-} from '../../src/core/index.ts';
+import { bytesMoved, GraphBuilder, REFERENCE_TARGET, evaluateOp, opOf, opTable, opTableHash, OP_NAMES, sizeOf, type Meta, type TypedArrayND } from '../../src/core/index.ts';
 import { cases, distance, normals, operands, scaleOf, type Case } from './samples.ts';
 
 const all = cases(), titled = (list: readonly Case[]) => list.map((c) => [c.title, c] as const);

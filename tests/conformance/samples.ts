@@ -1,9 +1,7 @@
 // Operands for tests that walk the operators' table: every sample of every operator, with values drawn from its seed.
 
 import { Random } from '../../src/base/random.ts';
-import {
-  OP_NAMES, decodeBlocks, encodeBlocks, isBlockFormat, isFloating, opOf, type BlockFormat, type OpName, type Sample, type SampleInput, type TypedArrayND,
-} from '../../src/core/index.ts';
+import { OP_NAMES, decodeBlocks, encodeBlocks, isBlockFormat, isFloating, opOf, type BlockFormat, type OpName, type Sample, type SampleInput, type TypedArrayND } from '../../src/core/index.ts';
 
 export interface Case {
   readonly op: OpName;

@@ -20,7 +20,10 @@ const SPECIALS = [NaN, Infinity, -Infinity, 2 ** -140, -(2 ** -149), -0] as cons
 
 /** Operands that come out of other kernels, which keep them consistent: a special value in them alone means nothing. */
 const DERIVED: Partial<Record<OpName, readonly number[]>> = {
-  rmsNormBackward: [2], layerNormBackward: [2, 3], attentionBackward: [4, 5], adamw: [4, 6],
+  rmsNormBackward: [2],
+  layerNormBackward: [2, 3],
+  attentionBackward: [4, 5],
+  adamw: [4, 6],
   pagedAttention: [2], // its definition takes NaN there for an absent row; tests/native/attention.cc has this case
 };
 
@@ -53,12 +56,14 @@ const HIDING: readonly OpName[] = ['attention', 'attentionBackward', 'pagedAtten
 function exactValues(op: OpName, c: Planted): { y: TypedArrayND[]; either: (k: number, i: number) => boolean } {
   const exact = evaluateOp(op, c.attrs as never, c.x);
   if (!HIDING.includes(op)) return { y: exact, either: () => false };
-  const [a, b] = [0.375, -1.125].map((value) => evaluateOp(op, c.attrs as never, c.x.map((array, k) => {
-    if (k !== c.operand) return array;
-    const data = array!.data.slice();
-    data[c.element] = value;
-    return { ...array!, data };
-  }))) as [TypedArrayND[], TypedArrayND[]];
+  const [a, b] = [0.375, -1.125].map((value) =>
+    evaluateOp(op, c.attrs as never, c.x.map((array, k) => {
+      if (k !== c.operand) return array;
+      const data = array!.data.slice();
+      data[c.element] = value;
+      return { ...array!, data };
+    }))
+  ) as [TypedArrayND[], TypedArrayND[]];
   const isApart = (k: number, i: number): boolean => a[k]!.data[i] === b[k]!.data[i];
   const isLinear = op === 'attention' && c.operand === 2;
   return {
@@ -125,8 +130,7 @@ describe.skipIf(isas().length === 0).each(isas().length === 0 ? ['native (not bu
   it('keeps denormals: 2⁻¹⁴⁹ · ½ · 4 and sums of them are exact', async () => {
     const b = 2 ** -149, tiny: TypedArrayND = { shape: [2, 8], dtype: 'f32', data: Float64Array.from({ length: 16 }, (_, i) => i * b) };
     const ones: TypedArrayND = { shape: [1, 8], dtype: 'f32', data: new Float64Array(8).fill(2) };
-    const run = async (op: OpName, attrs: unknown, x: TypedArrayND[]) =>
-      Array.from((await execute(executor!, prepare({ title: `denormal ${op}`, op, attrs, x, dtypes: [], strided: false }, executor!.target())))[0]!);
+    const run = async (op: OpName, attrs: unknown, x: TypedArrayND[]) => Array.from((await execute(executor!, prepare({ title: `denormal ${op}`, op, attrs, x, dtypes: [], strided: false }, executor!.target())))[0]!);
     expect(await run('reduce', { kind: 'sum', axis: 1 }, [tiny])).toEqual([28 * b, 92 * b]);
     expect(await run('matmul', { transA: false, transB: true }, [tiny, ones])).toEqual([56 * b, 184 * b]);
   });

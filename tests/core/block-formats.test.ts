@@ -19,14 +19,14 @@ function noise(n: number, seed: number): Float32Array {
 describe.each(FORMATS)('%s', (format) => {
   const { values: size, bytes: width } = BLOCKS[format];
 
-  it('encodeBlocks() gives the bytes of ggml\'s reference quantiser', () => {
+  it("encodeBlocks() gives the bytes of ggml's reference quantiser", () => {
     const values = new Float32Array(golden('values.f32').buffer), blocks = encodeBlocks(format, values), expected = golden(`${format}.bin`);
     const differing = Array.from({ length: expected.length / width }, (_, i) => i).filter((i) => Buffer.compare(blocks.subarray(i * width, (i + 1) * width), expected.subarray(i * width, (i + 1) * width)) !== 0);
     expect(differing).toEqual([]);
     expect(blocks.length).toBe(expected.length);
   });
 
-  it('decodeBlocks() gives the bits of ggml\'s', () => {
+  it("decodeBlocks() gives the bits of ggml's", () => {
     const values = decodeBlocks(format, golden(`${format}.bin`)), hashes = JSON.parse(readFileSync(join(GOLDEN, 'decoded.json'), 'utf8')) as Record<string, string>;
     expect(createHash('sha256').update(new Uint8Array(values.buffer)).digest('hex')).toBe(hashes[format]);
   });

@@ -3,10 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/base/random.ts';
 import { ReferenceExecutor } from '../../src/backends/reference/index.ts';
-import {
-  compile, differentiate, evaluateGraph, expression, GraphBuilder, ndarray, nodesOf, REFERENCE_TARGET, sizeOf, stateOf,
-  type CompileOptions, type Graph, type NDArray, type State, type Tensor,
-} from '../../src/core/index.ts';
+import { compile, differentiate, evaluateGraph, expression, GraphBuilder, ndarray, nodesOf, REFERENCE_TARGET, sizeOf, stateOf, type CompileOptions, type Graph, type NDArray, type State, type Tensor } from '../../src/core/index.ts';
 
 // N tokens, C channels, V vocabulary, H heads
 const N = 23, C = 16, V = 29, H = 4;
@@ -62,8 +59,7 @@ async function run(graph: Graph, options: Partial<CompileOptions>) {
   const handle = executor.load(program);
   for (const { id } of program.states) if (states[id]) (executor.state(id) as Float32Array).set(states[id].data);
   const integers = new Set(['tokens', 'targets', 'starts']);
-  const outputs = await executor.run(handle, Object.fromEntries(Object.entries(inputs).map(([name, { data }]) =>
-    [name, integers.has(name) ? Int32Array.from(data) : Float32Array.from(data)])));
+  const outputs = await executor.run(handle, Object.fromEntries(Object.entries(inputs).map(([name, { data }]) => [name, integers.has(name) ? Int32Array.from(data) : Float32Array.from(data)])));
   const expected = evaluateGraph(wanted, inputs, states);
   return { program, executor, outputs, expected };
 }
@@ -87,7 +83,8 @@ const cases: [string, Partial<CompileOptions>][] = [
   ['bf16 compute, accumulating', { compute: 'bf16', gradients: { ...GRADIENTS, accumulate: true } }],
   ['named operators decomposed', { hasKernel: (op) => !['attention', 'attentionBackward', 'rmsNorm', 'rmsNormBackward', 'linear', 'linearCrossEntropy', 'linearCrossEntropyGrad'].includes(op), gradients: GRADIENTS }],
   ['everything decomposed, bf16, accumulating', {
-    compute: 'bf16', gradients: { ...GRADIENTS, accumulate: true },
+    compute: 'bf16',
+    gradients: { ...GRADIENTS, accumulate: true },
     hasKernel: (op) => ['map', 'reduce', 'matmul', 'gather', 'scatter', 'concat', 'permute', 'fill', 'iota'].includes(op),
   }],
 ];

@@ -1,9 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  ExpressionBuilder, IDENTITY, REGISTRY, SCALAR_RULES, allocateRegisters, callOf, differentiateExpression, evaluateExpression, expression, showExpression,
-  type Expression, type ScalarFn,
-} from '../../src/core/index.ts';
+import { ExpressionBuilder, IDENTITY, REGISTRY, SCALAR_RULES, allocateRegisters, callOf, differentiateExpression, evaluateExpression, expression, showExpression, type Expression, type ScalarFn } from '../../src/core/index.ts';
 
 const FUNCTIONS = (Object.keys(SCALAR_RULES) as ScalarFn[]).filter((fn) => fn !== 'const');
 
@@ -30,7 +27,8 @@ const argsOf = ({ back }: Call, arity: number, i: number): number[] => back.slic
 function plainly(list: readonly Call[]): Expression {
   const code = list.map((call, i) => (typeof call.fn === 'number'
     ? { fn: 'const' as const, args: [], value: call.fn }
-    : { fn: call.fn, args: argsOf(call, SCALAR_RULES[call.fn].arity, i) }));
+    : { fn: call.fn, args: argsOf(call, SCALAR_RULES[call.fn].arity, i) })
+  );
   const last = INPUTS + list.length - 1;
   return { inputs: INPUTS, code, outs: [last, Math.max(0, last - 2)] };
 }
@@ -44,9 +42,11 @@ function built(list: readonly Call[]): Expression {
 /** Equal numbers; the sign of a zero apart, which x + 0 → x does not keep. */
 const same = (a: number, b: number): boolean => a === b || (Number.isNaN(a) && Number.isNaN(b));
 
-const numbers = fc.tuple(...Array.from({ length: INPUTS }, () => fc.oneof(
-  fc.double({ min: -10, max: 10 }), fc.constantFrom(0, 1, -1, Infinity, -Infinity, Number.NaN, 1e308, 5e-324),
-)));
+const numbers = fc.tuple(...Array.from({ length: INPUTS }, () =>
+  fc.oneof(
+    fc.double({ min: -10, max: 10 }),
+    fc.constantFrom(0, 1, -1, Infinity, -Infinity, Number.NaN, 1e308, 5e-324),
+  )));
 
 /** Functions that tell −0 from 0. */
 const SIGNED = ['recip', 'div', 'rsqrt', 'pow'];
@@ -108,8 +108,7 @@ describe('differentiateExpression()', () => {
       const y = built(list), values = (at: readonly number[]): number[] => evaluateExpression(y, at);
       fc.pre(values(x).every((v) => Math.abs(v) < 100));
       const weights = [0.7, -1.3], found = evaluateExpression(differentiateExpression(y, [true, true], [0, 1, 2]), [...x, ...weights]);
-      const h = 2 ** -17, loss = (i: number, step: number): number =>
-        values(x.map((v, k) => (k === i ? v + step : v))).reduce((sum, v, k) => sum + weights[k]! * v, 0);
+      const h = 2 ** -17, loss = (i: number, step: number): number => values(x.map((v, k) => (k === i ? v + step : v))).reduce((sum, v, k) => sum + weights[k]! * v, 0);
       found.forEach((d, i) => {
         const slope = (loss(i, h) - loss(i, -h)) / (2 * h);
         fc.pre(Math.abs(d) < 1e4);
@@ -141,7 +140,9 @@ describe('allocateRegisters()', () => {
   /** Runs register code as an interpreter does. */
   function execute({ registers, code, outs }: ReturnType<typeof allocateRegisters>, x: readonly number[]): number[] {
     const file = new Array<number>(registers).fill(Number.NaN);
-    x.forEach((v, i) => { file[i] = v; });
+    x.forEach((v, i) => {
+      file[i] = v;
+    });
     for (const { fn, dst, args, value } of code) {
       expect(dst).toBeLessThan(registers);
       expect(dst).toBeGreaterThanOrEqual(x.length); // an input's register stays, so that a tile is loaded once

@@ -57,7 +57,12 @@ describe('GraphBuilder', () => {
 
   /** Operands that may be absent. */
   const OPTIONAL: Partial<Record<OpName, readonly number[]>> = {
-    matmul: [2], linear: [2, 3], layerNorm: [2], rmsNormBackward: [4], layerNormBackward: [5], linearCrossEntropyGrad: [4],
+    matmul: [2],
+    linear: [2, 3],
+    layerNorm: [2],
+    rmsNormBackward: [4],
+    layerNormBackward: [5],
+    linearCrossEntropyGrad: [4],
   };
 
   it('apply() refuses every operator without an operand that it needs: a kernel would read nothing', () => {
@@ -95,7 +100,11 @@ describe('GraphBuilder', () => {
     const b = new GraphBuilder();
     const inner = b.within('blocks.0', () => b.within('attn', () => b.fill(1, [2])));
     expect(inner.node.scope).toBe('blocks.0.attn');
-    expect(() => b.within('a', () => { throw new Error('inside'); })).toThrow('inside');
+    expect(() =>
+      b.within('a', () => {
+        throw new Error('inside');
+      })
+    ).toThrow('inside');
     expect(b.scope).toBe('');
   });
 

@@ -38,7 +38,9 @@ describe('forEachElement()', () => {
 
   it('visits a scalar once', () => {
     let visits = 0;
-    forEachElement([], [[]], () => { visits++; });
+    forEachElement([], [[]], () => {
+      visits++;
+    });
     expect(visits).toBe(1);
   });
 });

@@ -6,9 +6,19 @@ const operand: Operand = { space: 'arena', dtype: 'f32', index: 0, byteOffset: 6
 /** A program of many instructions: larger than the first buffer of the writer. */
 function program(nInstructions: number): DecodedProgram {
   return {
-    arenaBytes: 2 ** 40, dims: [7], inputs: [{ ...operand, space: 'input' }], states: [{ id: '权重.0', bytes: 12 }, { id: '', bytes: 4 }], outputs: [operand],
+    arenaBytes: 2 ** 40,
+    dims: [7],
+    inputs: [{ ...operand, space: 'input' }],
+    states: [{ id: '权重.0', bytes: 12 }, { id: '', bytes: 4 }],
+    outputs: [operand],
     instructions: Array.from({ length: nInstructions }, (_, i) => ({
-      op: 'fill', commits: i % 2 === 1, attrs: [i, -Infinity, -0], workspaceOffset: i, workspaceBytes: 2 ** 33, inputs: [], outputs: [operand],
+      op: 'fill',
+      commits: i % 2 === 1,
+      attrs: [i, -Infinity, -0],
+      workspaceOffset: i,
+      workspaceBytes: 2 ** 33,
+      inputs: [],
+      outputs: [operand],
     })),
   };
 }

@@ -4,10 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { ReferenceExecutor } from '../../src/backends/reference/index.ts';
 import { Random } from '../../src/base/random.ts';
-import {
-  DTYPE_BYTES, GraphBuilder, REFERENCE_TARGET, SPACES, compile, decodeProgram, differentiate, evaluateGraph, nodesOf, opOf, sizeOf, stateOf,
-  type CompileOptions, type Graph, type NDArray, type Operand, type Program, type ProgramInstruction, type State, type Tensor,
-} from '../../src/core/index.ts';
+import { DTYPE_BYTES, GraphBuilder, REFERENCE_TARGET, SPACES, compile, decodeProgram, differentiate, evaluateGraph, nodesOf, opOf, sizeOf, stateOf, type CompileOptions, type Graph, type NDArray, type Operand, type Program, type ProgramInstruction, type State, type Tensor } from '../../src/core/index.ts';
 
 const N = 6;
 
@@ -51,18 +48,30 @@ class RandomGraph {
   #step(t: Tensor): Tensor[] {
     const b = this.#b, c = t.shape[1] as number;
     switch (this.#random.int(12)) {
-      case 0: return [b.call(this.#pick('tanh', 'sigmoid', 'neg', 'square', 'abs'), t)];
-      case 1: return [b.call(this.#pick('add', 'mul', 'sub', 'max'), t, this.#like(t))];
-      case 2: return [b.call('fma', t, b.state(this.#state('parameter', c)), this.#like(t))];
-      case 3: return [b.one('linear', {}, [t, b.state(this.#state('parameter', this.#pick(2, 3, 4, 6), c)), null, null])];
-      case 4: return c < 2 ? [t] : b.apply('split', { axis: 1, sizes: [1, c - 1] }, [t]);
-      case 5: return [b.one('concat', { axis: 1 }, [b.call('neg', t), b.call('tanh', this.#pick(...this.#pool))])];
-      case 6: return [b.one('concat', { axis: 1 }, [t, t])];
-      case 7: return [b.one('permute', { perm: [1, 0] }, [b.one('permute', { perm: [1, 0] }, [t])])];
-      case 8: return [b.one('rmsNorm', { eps: 1e-5 }, [t, b.state(this.#state('parameter', c))])];
-      case 9: return [b.call('mul', t, b.one('reduce', { kind: this.#pick('sum', 'max'), axis: 1 }, [t]))];
-      case 10: return c % 2 > 0 ? [b.call('add', t, 1)] : this.#halves(t);
-      default: return this.#through(t);
+      case 0:
+        return [b.call(this.#pick('tanh', 'sigmoid', 'neg', 'square', 'abs'), t)];
+      case 1:
+        return [b.call(this.#pick('add', 'mul', 'sub', 'max'), t, this.#like(t))];
+      case 2:
+        return [b.call('fma', t, b.state(this.#state('parameter', c)), this.#like(t))];
+      case 3:
+        return [b.one('linear', {}, [t, b.state(this.#state('parameter', this.#pick(2, 3, 4, 6), c)), null, null])];
+      case 4:
+        return c < 2 ? [t] : b.apply('split', { axis: 1, sizes: [1, c - 1] }, [t]);
+      case 5:
+        return [b.one('concat', { axis: 1 }, [b.call('neg', t), b.call('tanh', this.#pick(...this.#pool))])];
+      case 6:
+        return [b.one('concat', { axis: 1 }, [t, t])];
+      case 7:
+        return [b.one('permute', { perm: [1, 0] }, [b.one('permute', { perm: [1, 0] }, [t])])];
+      case 8:
+        return [b.one('rmsNorm', { eps: 1e-5 }, [t, b.state(this.#state('parameter', c))])];
+      case 9:
+        return [b.call('mul', t, b.one('reduce', { kind: this.#pick('sum', 'max'), axis: 1 }, [t]))];
+      case 10:
+        return c % 2 > 0 ? [b.call('add', t, 1)] : this.#halves(t);
+      default:
+        return this.#through(t);
     }
   }
 

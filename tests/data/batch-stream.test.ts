@@ -8,8 +8,12 @@ import { ShardWriter } from '../../src/data/shard-writer.ts';
 import { TokenShards } from '../../src/data/token-shards.ts';
 
 let dir: string;
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'athanor-batches-')); });
-afterEach(() => { rmSync(dir, { recursive: true, force: true }); });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'athanor-batches-'));
+});
+afterEach(() => {
+  rmSync(dir, { recursive: true, force: true });
+});
 
 /** Documents of the given lengths; token values count up, so that a token tells its position (1 …). */
 function build(lengths: number[], options: { endOfText?: number; shardTokens?: number } = {}): TokenShards {
@@ -47,8 +51,11 @@ describe('BatchStream', () => {
 
   it('next() keeps documents apart: targets, starts and weights, with and without an end-of-text id', () => {
     fc.assert(fc.property(
-      fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 12 }), fc.integer({ min: 1, max: 24 }),
-      fc.integer({ min: 1, max: 4 }), fc.boolean(), fc.integer({ min: 2, max: 50 }),
+      fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 12 }),
+      fc.integer({ min: 1, max: 24 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.boolean(),
+      fc.integer({ min: 2, max: 50 }),
       (lengths, contextLength, batchSize, marked, shardTokens) => {
         const shards = build(lengths, { shardTokens, ...(marked ? { endOfText: 0 } : {}) });
         if (shards.length <= contextLength) return;
@@ -69,7 +76,8 @@ describe('BatchStream', () => {
             }
           }
         }
-      }), { numRuns: 60, seed: 2 });
+      },
+    ), { numRuns: 60, seed: 2 });
   });
 
   for (const sampling of ['windows', 'random'] as Sampling[]) {
@@ -129,7 +137,9 @@ describe('BatchStream', () => {
 describe('sequentialBatches()', () => {
   it('makes every token but the first the target of exactly one position, whatever the sizes', () => {
     fc.assert(fc.property(
-      fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 6 }), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 4 }),
+      fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 6 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 4 }),
       (lengths, contextLength, batchSize) => {
         const shards = build(lengths, { endOfText: 0 }), sequence = new Int32Array(shards.length), seen: number[] = [];
         shards.read(sequence, 0, shards.length);
@@ -137,7 +147,8 @@ describe('sequentialBatches()', () => {
           for (let i = 0; i < targets.length; i++) if (weights[i] === 1) seen.push(targets[i]!);
         }
         expect(seen).toEqual([...sequence.subarray(1)]);
-      }), { numRuns: 50, seed: 4 });
+      },
+    ), { numRuns: 50, seed: 4 });
   });
 
   it('pads the last batch with positions that see only themselves', () => {

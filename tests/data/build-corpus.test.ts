@@ -17,7 +17,9 @@ beforeEach(() => {
   out = join(dir, 'corpus');
   mkdirSync(source);
 });
-afterEach(() => { rmSync(dir, { recursive: true, force: true }); });
+afterEach(() => {
+  rmSync(dir, { recursive: true, force: true });
+});
 
 function files(entries: Record<string, string | Buffer>): void {
   for (const [path, text] of Object.entries(entries)) {
@@ -39,9 +41,14 @@ describe('buildCorpus()', () => {
   it('reads, repairs, deduplicates, splits, and reports every file and document', async () => {
     const chinese = '人工智能是计算机科学的一个分支，它研究如何使机器完成需要智能的任务。'.repeat(3);
     files({
-      'a/one.md': prose('one'), 'a/copy.md': prose('one').replaceAll(' ', '  '), 'a/near.md': `${prose('one')} and a few words more`,
-      'b/crlf.txt': prose('two').replaceAll('\n', '\r\n'), 'b/utf16.txt': Buffer.from(`\ufeff${chinese}`, 'utf16le'),
-      'b/short.md': 'hi', 'b/empty.md': '', 'b/image.png': Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 0, 0, 0, 1, 2, 3]),
+      'a/one.md': prose('one'),
+      'a/copy.md': prose('one').replaceAll(' ', '  '),
+      'a/near.md': `${prose('one')} and a few words more`,
+      'b/crlf.txt': prose('two').replaceAll('\n', '\r\n'),
+      'b/utf16.txt': Buffer.from(`\ufeff${chinese}`, 'utf16le'),
+      'b/short.md': 'hi',
+      'b/empty.md': '',
+      'b/image.png': Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 0, 0, 0, 1, 2, 3]),
     });
     const { report, manifest, ...corpus } = await build({ validationFraction: 0 }), opened = Corpus.open(out);
     expect(opened.manifest).toEqual(manifest);
@@ -228,8 +235,13 @@ describe('writeShards()', () => {
     files(Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`d${i}/a.md`, `${prose(`p${i}`)}文字`])));
     const corpus = await build({ validationFraction: 0.2 }), seen: number[] = [];
     const manifest = await writeShards(corpus.documents('train'), {
-      dir: join(out, 'train'), vocabSize: 257, endOfText: 256, encode: (text) => new Uint8Array(Buffer.from(text)), totalBytes: corpus.manifest.files.train.bytes,
-      sources: corpus.manifest.sources, onProgress: ({ done }) => seen.push(done),
+      dir: join(out, 'train'),
+      vocabSize: 257,
+      endOfText: 256,
+      encode: (text) => new Uint8Array(Buffer.from(text)),
+      totalBytes: corpus.manifest.files.train.bytes,
+      sources: corpus.manifest.sources,
+      onProgress: ({ done }) => seen.push(done),
     });
     const { documents, bytes } = corpus.manifest.files.train;
     expect(manifest).toMatchObject({ documents, textBytes: bytes, tokens: documents + bytes, sources: ['source'] });
@@ -244,7 +256,10 @@ describe('writeShards()', () => {
     files({ 'a.md': prose('a') });
     const corpus = await build();
     await expect(writeShards(corpus.documents('train'), {
-      dir: join(out, 'train'), vocabSize: 256, encode: (text) => new Uint8Array(Buffer.from(text)), signal: AbortSignal.abort(),
+      dir: join(out, 'train'),
+      vocabSize: 256,
+      encode: (text) => new Uint8Array(Buffer.from(text)),
+      signal: AbortSignal.abort(),
     })).rejects.toThrow(InterruptedError);
   });
 });

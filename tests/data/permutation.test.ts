@@ -25,8 +25,7 @@ describe('Permutation', () => {
   });
 
   it('at() differs by seed and by epoch', () => {
-    const list = (seed: number, epoch: number): string =>
-      Array.from({ length: 64 }, (_, i) => new Permutation(64, { seed, stream: 0, epoch }).at(i)).join();
+    const list = (seed: number, epoch: number): string => Array.from({ length: 64 }, (_, i) => new Permutation(64, { seed, stream: 0, epoch }).at(i)).join();
     expect(new Set([list(1, 0), list(1, 1), list(2, 0), list(2 ** 40 + 1, 0)]).size).toBe(4);
     expect(list(1, 0)).toBe(list(1, 0));
   });

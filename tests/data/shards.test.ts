@@ -7,8 +7,12 @@ import { ShardWriter, type ShardOptions } from '../../src/data/shard-writer.ts';
 import { TokenShards } from '../../src/data/token-shards.ts';
 
 let dir: string;
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'athanor-shards-')); });
-afterEach(() => { rmSync(dir, { recursive: true, force: true }); });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'athanor-shards-'));
+});
+afterEach(() => {
+  rmSync(dir, { recursive: true, force: true });
+});
 
 function write(documents: number[][], options: Partial<ShardOptions> = {}): void {
   const writer = new ShardWriter({ dir, vocabSize: 300, ...options });
@@ -44,7 +48,8 @@ describe('ShardWriter and TokenShards', () => {
         expect([...starts.subarray(0, shards.documentStarts(starts, 0, shards.length))]).toEqual([0, 4, 6]);
         expect([...starts.subarray(0, shards.documentStarts(starts, 3, 7))]).toEqual([1, 3]);
         expect([0, 1, 2].map((i) => shards.documentRange(i))).toEqual(
-          [{ position: 0, length: 4 }, { position: 4, length: 2 }, { position: 6, length: 10 }]);
+          [{ position: 0, length: 4 }, { position: 4, length: 2 }, { position: 6, length: 10 }],
+        );
         shards.close();
         shards.close();
       }
@@ -52,8 +57,7 @@ describe('ShardWriter and TokenShards', () => {
   }
 
   it('close() writes the same bytes for the same documents', () => {
-    const files = (): Record<string, string> =>
-      Object.fromEntries(readdirSync(dir).map((name) => [name, readFileSync(join(dir, name), 'hex')]));
+    const files = (): Record<string, string> => Object.fromEntries(readdirSync(dir).map((name) => [name, readFileSync(join(dir, name), 'hex')]));
     write([[1, 2, 3], [4]], { endOfText: 9 });
     const first = files();
     write([[1, 2, 3], [4]], { endOfText: 9 });
@@ -110,7 +114,11 @@ describe('ShardWriter and TokenShards', () => {
       const path = shardFile();
       apply(path);
       let error: unknown;
-      try { TokenShards.open(dir); } catch (e) { error = e; }
+      try {
+        TokenShards.open(dir);
+      } catch (e) {
+        error = e;
+      }
       expect(error, what).toBeInstanceOf(FormatError);
       expect((error as FormatError).message, what).toMatch(message);
       expect((error as FormatError).path).toBe(path);

@@ -10,8 +10,12 @@ import { walk, type WalkOptions } from '../../src/data/walk.ts';
 import { openToAll, runUnprivileged, whyNotUnprivileged } from '../unprivileged.ts';
 
 let dir: string;
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'athanor-walk-')); });
-afterEach(() => { rmSync(dir, { recursive: true, force: true }); });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'athanor-walk-'));
+});
+afterEach(() => {
+  rmSync(dir, { recursive: true, force: true });
+});
 
 function files(entries: Record<string, string> | string[]): void {
   for (const [path, text] of Array.isArray(entries) ? entries.map((p) => [p, 'x'] as const) : Object.entries(entries)) {
@@ -25,13 +29,36 @@ const hasGit = spawnSync('git', ['--version']).status === 0;
 
 describe('IgnoreRules', () => {
   const cases: [string, string, boolean, boolean | undefined][] = [
-    ['*.log', 'a/b.log', false, true], ['*.log', 'a/b.logs', false, undefined], ['/a', 'b/a', false, undefined], ['/a', 'a', false, true],
-    ['a/b', 'x/a/b', false, undefined], ['**/a/b', 'x/y/a/b', false, true], ['a/**/b', 'a/b', false, true], ['a/**/b', 'a/x/y/b', false, true],
-    ['a/**', 'a', true, undefined], ['a/**', 'a/x/y', false, true], ['build/', 'build', false, undefined], ['build/', 'x/build', true, true],
-    ['\\#a', '#a', false, true], ['# a', '# a', false, undefined], ['\\!a', '!a', false, true], ['a ', 'a', false, true], ['a\\ ', 'a ', false, true],
-    ['[a-c]x', 'bx', false, true], ['[!a-c]x', 'bx', false, undefined], ['[]x]', ']', false, true], ['[a', '[a', false, undefined],
-    ['[[:digit:]]', '7', false, true], ['?', '中', false, true], ['?', '😀', false, true], ['文*', '文档', false, true], ['a*b*c', 'aXbYbc', false, true],
-    ['*.log\n!keep.log', 'keep.log', false, false], ['!keep.log\n*.log', 'keep.log', false, true], ['\ufeffa', 'a', false, true], ['', 'a', false, undefined],
+    ['*.log', 'a/b.log', false, true],
+    ['*.log', 'a/b.logs', false, undefined],
+    ['/a', 'b/a', false, undefined],
+    ['/a', 'a', false, true],
+    ['a/b', 'x/a/b', false, undefined],
+    ['**/a/b', 'x/y/a/b', false, true],
+    ['a/**/b', 'a/b', false, true],
+    ['a/**/b', 'a/x/y/b', false, true],
+    ['a/**', 'a', true, undefined],
+    ['a/**', 'a/x/y', false, true],
+    ['build/', 'build', false, undefined],
+    ['build/', 'x/build', true, true],
+    ['\\#a', '#a', false, true],
+    ['# a', '# a', false, undefined],
+    ['\\!a', '!a', false, true],
+    ['a ', 'a', false, true],
+    ['a\\ ', 'a ', false, true],
+    ['[a-c]x', 'bx', false, true],
+    ['[!a-c]x', 'bx', false, undefined],
+    ['[]x]', ']', false, true],
+    ['[a', '[a', false, undefined],
+    ['[[:digit:]]', '7', false, true],
+    ['?', '中', false, true],
+    ['?', '😀', false, true],
+    ['文*', '文档', false, true],
+    ['a*b*c', 'aXbYbc', false, true],
+    ['*.log\n!keep.log', 'keep.log', false, false],
+    ['!keep.log\n*.log', 'keep.log', false, true],
+    ['\ufeffa', 'a', false, true],
+    ['', 'a', false, undefined],
   ];
   for (const [text, path, isFolder, expected] of cases) {
     it(`match() of ${JSON.stringify(text)} with ${path}${isFolder ? '/' : ''} is ${expected}`, () => {
@@ -66,7 +93,9 @@ describe('walk()', () => {
       rmSync(dir, { recursive: true, force: true });
       mkdirSync(dir);
       const create = (segments: string[], text: string): void => {
-        try { files({ [segments.join('/')]: text }); } catch { /* a file stands where a folder would be */ }
+        try {
+          files({ [segments.join('/')]: text });
+        } catch { /* a file stands where a folder would be */ }
       };
       for (const segments of paths) create(segments, 'x');
       for (const [folder, patterns] of rules) create([...folder, '.gitignore'], patterns.join('\n'));

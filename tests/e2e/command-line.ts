@@ -42,18 +42,24 @@ export function start(args: readonly string[], { cwd, input, ...user }: { cwd: s
     stdout += text;
     for (const look of waiting) look();
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
   child.stdin.on('error', () => undefined); // a command that reads nothing may end first
   child.stdin.end(input ?? '');
   const ended = new Promise<Ended>((resolve) => child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr })));
   return {
-    child, ended,
-    lines: (count) => new Promise((resolve, reject) => {
-      const look = (): void => { if (stdout.split('\n').length > count) resolve(); };
-      waiting.push(look);
-      look();
-      void ended.then(() => reject(new Error(`it ended before line ${count}: ${stderr}`)));
-    }),
+    child,
+    ended,
+    lines: (count) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (stdout.split('\n').length > count) resolve();
+        };
+        waiting.push(look);
+        look();
+        void ended.then(() => reject(new Error(`it ended before line ${count}: ${stderr}`)));
+      }),
   };
 }
 

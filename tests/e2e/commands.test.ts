@@ -88,8 +88,11 @@ describe('athanor export', () => {
   });
 
   it.each([
-    [['export', 'MODEL', '--to', 'gguff', '--out', 'x'], 'did you mean "gguf"'], [['export', 'MODEL', '--to', 'gguf', '--dtype', 'q4_k', '--out', 'x'], 'q4_k_m'],
-    [['export', 'MODEL', '--to', 'gguf'], '--out PATH'], [['export', 'MODEL', '--out', 'x'], '--to gguf|safetensors'], [['export', 'MODEL', '--to', 'safetensors', '--dtype', 'bf16', '--out', 'x'], 'written in f32'],
+    [['export', 'MODEL', '--to', 'gguff', '--out', 'x'], 'did you mean "gguf"'],
+    [['export', 'MODEL', '--to', 'gguf', '--dtype', 'q4_k', '--out', 'x'], 'q4_k_m'],
+    [['export', 'MODEL', '--to', 'gguf'], '--out PATH'],
+    [['export', 'MODEL', '--out', 'x'], '--to gguf|safetensors'],
+    [['export', 'MODEL', '--to', 'safetensors', '--dtype', 'bf16', '--out', 'x'], 'written in f32'],
   ])('refuses %j', async (args, message) => {
     const { code, stderr } = await athanor(args.map((word) => (word === 'MODEL' ? run : word)), { cwd });
     expect(code).toBe(2);
@@ -268,4 +271,3 @@ describe('athanor', () => {
     }
   });
 });
-

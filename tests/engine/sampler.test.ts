@@ -57,8 +57,12 @@ describe('sample()', () => {
   it('always gives an id of the vocabulary, and never changes the logits', () => {
     const scores = fc.array(fc.float({ min: -50, max: 50, noNaN: true }), { minLength: 1, maxLength: 40 });
     const settings = fc.record({
-      temperature: fc.double({ min: 0, max: 5, noNaN: true }), topK: fc.nat(50), topP: fc.double({ min: 0.01, max: 1, noNaN: true }),
-      minP: fc.double({ min: 0, max: 1, noNaN: true }), repetitionPenalty: fc.double({ min: 0.5, max: 3, noNaN: true }), seed: fc.nat(),
+      temperature: fc.double({ min: 0, max: 5, noNaN: true }),
+      topK: fc.nat(50),
+      topP: fc.double({ min: 0.01, max: 1, noNaN: true }),
+      minP: fc.double({ min: 0, max: 1, noNaN: true }),
+      repetitionPenalty: fc.double({ min: 0.5, max: 3, noNaN: true }),
+      seed: fc.nat(),
     });
     fc.assert(fc.property(scores, settings, fc.nat(1000), (values, given, position) => {
       const before = Float32Array.from(values), given32 = before.slice();

@@ -34,7 +34,7 @@ describe('StopMatcher', () => {
     const letters = fc.array(fc.constantFrom('a', 'b', '字'), { maxLength: 30 }), stop = fc.array(fc.constantFrom('a', 'b', '字'), { minLength: 1, maxLength: 4 });
     fc.assert(fc.property(letters, fc.array(stop, { maxLength: 3 }), fc.array(fc.nat(5), { minLength: 30, maxLength: 30 }), (text, stops, cuts) => {
       const whole = text.join(''), words = stops.map((s) => s.join('')), pieces: string[] = [];
-      for (let at = 0, i = 0; at < whole.length; i++) pieces.push(whole.slice(at, (at += 1 + cuts[i % cuts.length]!)));
+      for (let at = 0, i = 0; at < whole.length; i++) pieces.push(whole.slice(at, at += 1 + cuts[i % cuts.length]!));
       const found = words.map((word) => whole.indexOf(word)).filter((at) => at >= 0);
       // Of two stops the one that ends first wins in a stream; the text before the earliest start is common to both.
       const result = shown(words, pieces);

@@ -38,7 +38,11 @@ const executors: [string, () => Executor | undefined][] = [['reference', () => n
 describe.each(executors)('on the %s executor', (_backend, open) => {
   describe.each(Object.entries(FAMILIES))('%s', (_name, family) => {
     const executor = open(), model: Model = createModel(family, family.tiny), weights = startValues(model, 11);
-    for (const state of model.states) if (state.init.kind === 'normal') weights[state.id]!.data.forEach((w, i, all) => { all[i] = Math.fround(10 * w); });
+    for (const state of model.states)
+      if (state.init.kind === 'normal')
+        weights[state.id]!.data.forEach((w, i, all) => {
+          all[i] = Math.fround(10 * w);
+        });
     afterAll(() => executor?.close());
 
     it.skipIf(executor === undefined)('loss and gradients', async () => {

@@ -64,7 +64,7 @@ describe('modelOfSection()', () => {
     expect(error.path).toBe(path);
   });
 
-  it('refuses a vocabulary smaller than the tokenizer\'s', () => {
+  it("refuses a vocabulary smaller than the tokenizer's", () => {
     expect(failure(() => modelOfSection(small, { vocabSize: 65 })).message).toMatch(/vocab_size is 64, but the tokenizer has 65 tokens/);
   });
 

@@ -8,7 +8,11 @@ import { argmax, Decoder, packed, relativeError, scoreAll, startValues, withOthe
 describe.each(Object.entries(FAMILIES))('%s', (modelType, family) => {
   const model = createModel(family, family.tiny), weights = startValues(model, 11);
   // Larger weights than at the start, so that attention is far from uniform and errors show.
-  for (const state of model.states) if (state.init.kind === 'normal') weights[state.id]!.data.forEach((w, i, all) => { all[i] = 10 * w; });
+  for (const state of model.states)
+    if (state.init.kind === 'normal')
+      weights[state.id]!.data.forEach((w, i, all) => {
+        all[i] = 10 * w;
+      });
   const documents = [[3, 14, 15, 9, 26, 5, 35, 8], [58, 9, 7], [32, 38, 46, 26, 43]];
 
   it('is registered under its own model type', () => expect(family.modelType).toBe(modelType));
@@ -78,7 +82,9 @@ describe.each(Object.entries(FAMILIES))('%s', (modelType, family) => {
     const states = withOtherStates(graph, weights), exact = evaluateGraph(withGradients, given, states).outputs;
     const lossAt = (id: string, move: number): number => {
       const moved = states[id]!.data.slice(), direction = exact[id]!.data;
-      moved.forEach((w, i) => { moved[i] = w + move * Math.cos(i + id.length) * (1 + Math.abs(direction[i]!)); });
+      moved.forEach((w, i) => {
+        moved[i] = w + move * Math.cos(i + id.length) * (1 + Math.abs(direction[i]!));
+      });
       return evaluateGraph(graph, given, { ...states, [id]: { ...states[id]!, data: moved } }).outputs.loss!.data[0]!;
     };
     for (const { id } of model.states) {

@@ -124,7 +124,10 @@ describe('saveGguf()', () => {
   it('reports progress to the end', async () => {
     const seen: number[] = [];
     let total = 0;
-    await saveGguf(join(scratch, 'progress.gguf'), { model: WIDE, read: (state) => initialise(state, 1), mixture: 'bf16' }, { progress: (done, all) => { seen.push(done); total = all; } });
+    await saveGguf(join(scratch, 'progress.gguf'), { model: WIDE, read: (state) => initialise(state, 1), mixture: 'bf16' }, { progress: (done, all) => {
+      seen.push(done);
+      total = all;
+    } });
     expect(seen.at(-1)).toBe(total);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
   });

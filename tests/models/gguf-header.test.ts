@@ -22,11 +22,23 @@ function refusal(bytes: Uint8Array): FormatError {
 }
 
 const ENTRIES: GgufEntry[] = [
-  { key: 'u8', type: 'u8', value: 200 }, { key: 'i8', type: 'i8', value: -100 }, { key: 'u16', type: 'u16', value: 60000 }, { key: 'i16', type: 'i16', value: -30000 },
-  { key: 'u32', type: 'u32', value: 4e9 }, { key: 'i32', type: 'i32', value: -2e9 }, { key: 'f32', type: 'f32', value: 0.5 }, { key: 'bool', type: 'bool', value: true },
-  { key: 'string', type: 'string', value: 'Ärger 漢字 🙂' }, { key: 'u64', type: 'u64', value: 2 ** 53 - 1 }, { key: 'wide', type: 'u64', value: 2n ** 63n },
-  { key: 'i64', type: 'i64', value: -5 }, { key: 'f64', type: 'f64', value: Math.PI }, { key: 'strings', items: 'string', value: ['a', '', 'ç'] },
-  { key: 'ints', items: 'i32', value: [1, -2, 3] }, { key: 'flags', items: 'bool', value: [true, false] }, { key: 'none', items: 'f64', value: [] },
+  { key: 'u8', type: 'u8', value: 200 },
+  { key: 'i8', type: 'i8', value: -100 },
+  { key: 'u16', type: 'u16', value: 60000 },
+  { key: 'i16', type: 'i16', value: -30000 },
+  { key: 'u32', type: 'u32', value: 4e9 },
+  { key: 'i32', type: 'i32', value: -2e9 },
+  { key: 'f32', type: 'f32', value: 0.5 },
+  { key: 'bool', type: 'bool', value: true },
+  { key: 'string', type: 'string', value: 'Ärger 漢字 🙂' },
+  { key: 'u64', type: 'u64', value: 2 ** 53 - 1 },
+  { key: 'wide', type: 'u64', value: 2n ** 63n },
+  { key: 'i64', type: 'i64', value: -5 },
+  { key: 'f64', type: 'f64', value: Math.PI },
+  { key: 'strings', items: 'string', value: ['a', '', 'ç'] },
+  { key: 'ints', items: 'i32', value: [1, -2, 3] },
+  { key: 'flags', items: 'bool', value: [true, false] },
+  { key: 'none', items: 'f64', value: [] },
 ];
 const TENSORS = [{ name: 'a', type: 'f32', shape: [3, 4] }, { name: 'b', type: 'q8_0', shape: [2, 64] }, { name: 'c', type: 'f16', shape: [5] }] as const;
 
@@ -45,15 +57,31 @@ describe('parseGguf()', () => {
     const { metadata, version } = parse(file());
     expect(version).toBe(3);
     expect(Object.fromEntries(metadata)).toEqual({
-      u8: 200, i8: -100, u16: 60000, i16: -30000, u32: 4e9, i32: -2e9, f32: 0.5, bool: true, string: 'Ärger 漢字 🙂', u64: 2 ** 53 - 1, wide: 2n ** 63n, i64: -5, f64: Math.PI,
-      strings: ['a', '', 'ç'], ints: Int32Array.of(1, -2, 3), flags: Uint8Array.of(1, 0), none: new Float64Array(0),
+      u8: 200,
+      i8: -100,
+      u16: 60000,
+      i16: -30000,
+      u32: 4e9,
+      i32: -2e9,
+      f32: 0.5,
+      bool: true,
+      string: 'Ärger 漢字 🙂',
+      u64: 2 ** 53 - 1,
+      wide: 2n ** 63n,
+      i64: -5,
+      f64: Math.PI,
+      strings: ['a', '', 'ç'],
+      ints: Int32Array.of(1, -2, 3),
+      flags: Uint8Array.of(1, 0),
+      none: new Float64Array(0),
     });
   });
 
   it('places tensors with their rows in our order', () => {
     const bytes = file(), start = formatGguf(ENTRIES, TENSORS).length, tensors = [...parse(bytes).tensors.values()];
     expect(tensors).toEqual([
-      { name: 'a', type: 'f32', shape: [3, 4], begin: start, end: start + 48 }, { name: 'b', type: 'q8_0', shape: [2, 64], begin: start + 64, end: start + 200 },
+      { name: 'a', type: 'f32', shape: [3, 4], begin: start, end: start + 48 },
+      { name: 'b', type: 'q8_0', shape: [2, 64], begin: start + 64, end: start + 200 },
       { name: 'c', type: 'f16', shape: [5], begin: start + 224, end: start + 234 },
     ]);
     expect(start % 32).toBe(0);
@@ -120,7 +148,7 @@ describe('parseGguf()', () => {
     ['a crooked offset', at(inTensor('b', 4 + 16 + 4), 72), 'no multiple of the alignment', undefined],
     ['an overlap', at(inTensor('b', 4 + 16 + 4), 32), 'tensor "b" overlaps tensor "a"', undefined],
     ['a hole', at(inTensor('b', 4 + 16 + 4), 96), '', undefined],
-    ['an end behind the file\'s', at(inTensor('c', 4 + 8 + 4), 1 << 20), 'cut short', undefined],
+    ["an end behind the file's", at(inTensor('c', 4 + 8 + 4), 1 << 20), 'cut short', undefined],
   ] as const)('refuses %s', (_name, change, message, offset) => {
     const bytes = file();
     change(bytes);
@@ -144,7 +172,10 @@ describe('parseGguf()', () => {
 
   it('takes no more memory than a fixed part and the header for a lie', () => {
     let most = 0;
-    const bytes = file(), source = { path: 'x', size: 2 ** 40, read: (out: Uint8Array, from: number) => { most = Math.max(most, out.length); out.set(bytes.subarray(from, from + out.length)); } };
+    const bytes = file(), source = { path: 'x', size: 2 ** 40, read: (out: Uint8Array, from: number) => {
+      most = Math.max(most, out.length);
+      out.set(bytes.subarray(from, from + out.length));
+    } };
     at(() => 24, 2 ** 39)(bytes);
     expect(() => parseGguf(source)).toThrow('passes 100000000 bytes');
     expect(most).toBeLessThan(2 ** 20);

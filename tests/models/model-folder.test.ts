@@ -103,9 +103,15 @@ describe('loadModel()', () => {
   });
 
   it('reads where a file is too large to be mapped', () => {
-    const tooLarge = (): never => { throw new CapacityError('too large', { need: 2, have: 1 }); };
+    const tooLarge = (): never => {
+      throw new CapacityError('too large', { need: 2, have: 1 });
+    };
     expect(valuesOf(golden('llama-tied'), tooLarge)).toEqual(valuesOf(golden('llama-tied')));
-    expect(() => loadModel(golden('llama-tied'), { mapFile: () => { throw new StorageError('no', { path: '' }); } })).toThrow('no');
+    expect(() =>
+      loadModel(golden('llama-tied'), { mapFile: () => {
+        throw new StorageError('no', { path: '' });
+      } })
+    ).toThrow('no');
   });
 
   it('reads shards by their index', () => {
@@ -137,16 +143,17 @@ describe('loadModel()', () => {
   });
 
   it.each([['BF16', 2 ** -8], ['F16', 2 ** -11]] as const)('reads %s', (dtype, precision) => {
-    const folder = rewritten('gpt2-tied', (entries) => entries.map((entry) => {
-      const values = new Float32Array(entry.bytes.buffer.slice(entry.bytes.byteOffset, entry.bytes.byteOffset + entry.bytes.length));
-      const bits = Uint16Array.from(values, (value) => {
-        const word = new Uint32Array(Float32Array.of(value).buffer)[0]!;
-        if (dtype === 'BF16') return word >>> 16;
-        const exponent = ((word >>> 23) & 255) - 112; // truncated; what would be subnormal becomes zero
-        return ((word >>> 16) & 0x8000) | (exponent <= 0 ? 0 : (exponent << 10) | ((word >>> 13) & 0x3ff));
-      });
-      return { ...entry, dtype, bytes: new Uint8Array(bits.buffer) };
-    }));
+    const folder = rewritten('gpt2-tied', (entries) =>
+      entries.map((entry) => {
+        const values = new Float32Array(entry.bytes.buffer.slice(entry.bytes.byteOffset, entry.bytes.byteOffset + entry.bytes.length));
+        const bits = Uint16Array.from(values, (value) => {
+          const word = new Uint32Array(Float32Array.of(value).buffer)[0]!;
+          if (dtype === 'BF16') return word >>> 16;
+          const exponent = ((word >>> 23) & 255) - 112; // truncated; what would be subnormal becomes zero
+          return ((word >>> 16) & 0x8000) | (exponent <= 0 ? 0 : (exponent << 10) | ((word >>> 13) & 0x3ff));
+        });
+        return { ...entry, dtype, bytes: new Uint8Array(bits.buffer) };
+      }));
     const narrow = valuesOf(folder), wide = valuesOf(golden('gpt2-tied'));
     for (const [id, values] of Object.entries(wide)) values.forEach((value, i) => expect(Math.abs(narrow[id]![i]! - value)).toBeLessThanOrEqual(2 * precision * Math.abs(value) + 2 ** -14));
   });
@@ -155,7 +162,8 @@ describe('loadModel()', () => {
     const bytes = (n: number): Uint8Array => new Uint8Array(4 * n);
     const folder = rewritten('gpt2-tied', (entries) => [
       ...entries.map((entry) => ({ ...entry, name: entry.name.replace('transformer.', '') })),
-      { name: 'h.0.attn.bias', dtype: 'F32', shape: [1, 1, 4, 4], bytes: bytes(16) }, { name: 'h.0.attn.masked_bias', dtype: 'F32', shape: [], bytes: bytes(1) },
+      { name: 'h.0.attn.bias', dtype: 'F32', shape: [1, 1, 4, 4], bytes: bytes(16) },
+      { name: 'h.0.attn.masked_bias', dtype: 'F32', shape: [], bytes: bytes(1) },
       { ...entries.find(({ name }) => name.endsWith('wte.weight'))!, name: 'lm_head.weight' },
     ]);
     expect(valuesOf(folder)).toEqual(valuesOf(golden('gpt2-tied')));
@@ -182,14 +190,47 @@ describe('loadModel()', () => {
     ['a folder that is not there', () => join(scratch, 'nowhere'), /there is no such folder/],
     ['a file for a folder', () => join(golden('llama-tied'), 'config.json'), /a file, not a folder|ENOTDIR|part of the path is a file/],
     ['an empty folder', () => mkdtempSync(join(scratch, 'empty-')), /it has no config.json/],
-    ['a folder without weights', () => { const f = copyOf('llama-tied'); rmSync(join(f, 'model.safetensors')); return f; }, /it has no model.safetensors/],
-    ['a folder for the weights', () => { const f = copyOf('llama-tied'); rmSync(join(f, 'model.safetensors')); mkdirSync(join(f, 'model.safetensors')); return f; }, /not a plain file/],
-    ['weights of 0 bytes', () => { const f = copyOf('llama-tied'); truncateSync(join(f, 'model.safetensors'), 0); return f; }, /it has 0 bytes/],
-    ['weights cut short', () => { const f = copyOf('llama-tied'); truncateSync(join(f, 'model.safetensors'), 70_000); return f; }, /cut short/],
-    ['a header cut short', () => { const f = copyOf('llama-tied'); truncateSync(join(f, 'model.safetensors'), 500); return f; }, /its header claims/],
-    ['a config.json that is no JSON', () => { const f = copyOf('llama-tied'); writeFileSync(join(f, 'config.json'), '{"model_type":'); return f; }, /config.json": it is not JSON/],
-    ['a config.json that is not UTF-8', () => { const f = copyOf('llama-tied'); writeFileSync(join(f, 'config.json'), Buffer.from([0x22, 0xff, 0x22])); return f; }, /not UTF-8/],
-    ['a config.json that gives a key twice', () => { const f = copyOf('llama-tied'); writeFileSync(join(f, 'config.json'), '{"model_type":"llama","model_type":"gpt2"}'); return f; }, /"model_type" is given twice/],
+    ['a folder without weights', () => {
+      const f = copyOf('llama-tied');
+      rmSync(join(f, 'model.safetensors'));
+      return f;
+    }, /it has no model.safetensors/],
+    ['a folder for the weights', () => {
+      const f = copyOf('llama-tied');
+      rmSync(join(f, 'model.safetensors'));
+      mkdirSync(join(f, 'model.safetensors'));
+      return f;
+    }, /not a plain file/],
+    ['weights of 0 bytes', () => {
+      const f = copyOf('llama-tied');
+      truncateSync(join(f, 'model.safetensors'), 0);
+      return f;
+    }, /it has 0 bytes/],
+    ['weights cut short', () => {
+      const f = copyOf('llama-tied');
+      truncateSync(join(f, 'model.safetensors'), 70_000);
+      return f;
+    }, /cut short/],
+    ['a header cut short', () => {
+      const f = copyOf('llama-tied');
+      truncateSync(join(f, 'model.safetensors'), 500);
+      return f;
+    }, /its header claims/],
+    ['a config.json that is no JSON', () => {
+      const f = copyOf('llama-tied');
+      writeFileSync(join(f, 'config.json'), '{"model_type":');
+      return f;
+    }, /config.json": it is not JSON/],
+    ['a config.json that is not UTF-8', () => {
+      const f = copyOf('llama-tied');
+      writeFileSync(join(f, 'config.json'), Buffer.from([0x22, 0xff, 0x22]));
+      return f;
+    }, /not UTF-8/],
+    ['a config.json that gives a key twice', () => {
+      const f = copyOf('llama-tied');
+      writeFileSync(join(f, 'config.json'), '{"model_type":"llama","model_type":"gpt2"}');
+      return f;
+    }, /"model_type" is given twice/],
     ['a missing tensor', () => rewritten('llama-untied', without('lm_head')), /hold no "lm_head.weight", which config.json calls for/],
     ['a tensor too many', () => reconfigured('llama-untied', { num_hidden_layers: 1 }), /holds "model\.layers\.1\.[a-z_.]*", which a llama model of this config.json does not have/],
     ['a head that a tied model does not have', () => reconfigured('llama-untied', { tie_word_embeddings: true }), /differ, but config.json says that they are tied/],
@@ -197,11 +238,24 @@ describe('loadModel()', () => {
     ['another shape, transposed', () => reconfigured('gpt2-tied', { n_inner: 100 }), /c_fc\.weight" is \[32, 128\], but config.json calls for \[32, 100\]/],
     ['another vocabulary', () => reconfigured('llama-tied', { vocab_size: 97 }), /embed_tokens\.weight" is \[96, 32\], but config.json calls for \[97, 32\]/],
     ['sizes beyond addressing', () => reconfigured('llama-tied', { hidden_size: 2 ** 30, intermediate_size: 2 ** 30 }), /config.json": .*more numbers than can be addressed/],
-    ['a link out of the folder', () => { const f = copyOf('llama-tied'), p = join(f, 'model.safetensors'); rmSync(p); symlinkSync(join(golden('llama-tied'), 'model.safetensors'), p); return f; }, /a link that leads out of the folder/],
-    ['a configuration that is a link out', () => { const f = copyOf('llama-tied'), p = join(f, 'config.json'); rmSync(p); symlinkSync('/etc/hostname', p); return f; }, /a link that leads out of the folder/],
+    ['a link out of the folder', () => {
+      const f = copyOf('llama-tied'), p = join(f, 'model.safetensors');
+      rmSync(p);
+      symlinkSync(join(golden('llama-tied'), 'model.safetensors'), p);
+      return f;
+    }, /a link that leads out of the folder/],
+    ['a configuration that is a link out', () => {
+      const f = copyOf('llama-tied'), p = join(f, 'config.json');
+      rmSync(p);
+      symlinkSync('/etc/hostname', p);
+      return f;
+    }, /a link that leads out of the folder/],
     ['a folder whose name begins like the one that is linked', () => {
       const f = copyOf('llama-tied'), p = join(f, 'model.safetensors'), beside = `${f}-beside`;
-      cpSync(f, beside, { recursive: true }); rmSync(p); symlinkSync(join(beside, 'model.safetensors'), p); return f;
+      cpSync(f, beside, { recursive: true });
+      rmSync(p);
+      symlinkSync(join(beside, 'model.safetensors'), p);
+      return f;
     }, /a link that leads out of the folder/],
   ])('refuses %s', (_what, make, message) => {
     const folder = make(), error = failure(() => loadModel(folder));

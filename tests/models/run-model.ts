@@ -91,7 +91,8 @@ export class Decoder {
     const row = (data: number[]): NDArray => ndarray([data.length], data);
     const { outputs, writes } = evaluateGraph(
       bind(this.#graph, { tokens: tokens.length, rows: rows.length }),
-      { tokens: row(tokens), positions: row(positions), seqs: row(seqs), slots: row(slots), rows: row(rows), slotTable: this.#slotTable }, this.#states,
+      { tokens: row(tokens), positions: row(positions), seqs: row(seqs), slots: row(slots), rows: row(rows), slotTable: this.#slotTable },
+      this.#states,
     );
     this.#states = { ...this.#states, ...writes };
     const { shape: [, v = 0], data } = outputs.logits!;

@@ -13,7 +13,10 @@ function run(x: NDArray, layer: (ctx: Context, x: Tensor) => Tensor, value: (id:
     return b.state({ id, meta: { shape, dtype: 'f32' }, role: 'parameter', init: { kind: 'zeros' }, trainable: true });
   };
   const ctx: Context = {
-    b, tokens: row('tokens'), positions: row('positions'), attend: (_layer, q) => q,
+    b,
+    tokens: row('tokens'),
+    positions: row('positions'),
+    attend: (_layer, q) => q,
     parameter: (name, shape) => make(`${b.scope}.${name}`, shape),
     buffer: (name, shape, values) => make(name, shape, values()),
   };

@@ -8,7 +8,10 @@ const GPT2 = new URL('../../../shared/data/formats/tokenizer-json/gpt2.tokenizer
 
 const read = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8');
 const expected = JSON.parse(read('expected.json')) as {
-  samples: string[]; special: string[]; ids: Record<SplitPattern, number[][]>; characters: [string, number[]][];
+  samples: string[];
+  special: string[];
+  ids: Record<SplitPattern, number[][]>;
+  characters: [string, number[]][];
 };
 const corpus = read('corpus.txt').split('\n\n');
 

@@ -26,37 +26,99 @@ describe('parseTokenizer() refuses', () => {
     ['a missing model', '{}', /model should be an object/],
     ['a token given twice', good.replace('"vocab":{', '"vocab":{"!":1,'), /"!" is given twice/],
     ['a key given twice, escaped', good.replace('"vocab":{', '"vocab":{"\\u0021":1,'), /"!" is given twice/],
-    ['an id given twice', bent((j) => { j.model.vocab['new'] = 5; }), /model\.vocab gives the id 5 to two tokens/],
-    ['a negative id', bent((j) => { j.model.vocab['!'] = -1; }), /model\.vocab\.! should be a token id/],
-    ['a huge id', bent((j) => { j.model.vocab['!'] = 1e12; }), /should be a token id/],
-    ['a fractional id', bent((j) => { j.model.vocab['!'] = 1.5; }), /should be a token id/],
-    ['an id as text', bent((j) => { j.model.vocab['!'] = '1'; }), /should be a token id.*"1"/],
-    ['a vocabulary that is a list', bent((j) => { j.model.vocab = []; }), /model\.vocab should be an object/],
-    ['merges that are no list', bent((j) => { j.model.merges = {}; }), /model\.merges should be an array/],
-    ['a merge of unknown tokens', bent((j) => { j.model.merges[3] = ['qq', 'a']; }), /model\.merges\[3\] names the token "qq", which the vocabulary lacks/],
-    ['a merge to an unknown token', bent((j) => { j.model.merges[0] = ['q', 'q']; }), /makes the token "qq"/],
-    ['a merge named __proto__', bent((j) => { j.model.merges[0] = ['__proto__', 'a']; }), /"__proto__"/],
-    ['a merge of three', bent((j) => { j.model.merges[0] = 'a b c'; }), /merges\[0\] should be two tokens/],
-    ['a merge of numbers', bent((j) => { j.model.merges[0] = [1, 2]; }), /merges\[0\]\[0\] should be a string/],
-    ['another model', bent((j) => { j.model.type = 'Unigram'; }), /model\.type is "Unigram", which is not supported/],
-    ['byte fallback', bent((j) => { j.model.byte_fallback = true; }), /byte_fallback/],
-    ['dropout', bent((j) => { j.model.dropout = 0.1; }), /dropout/],
-    ['a suffix', bent((j) => { j.model.end_of_word_suffix = '</w>'; }), /end_of_word_suffix/],
-    ['an unknown token that is none', bent((j) => { j.model.unk_token = '<unk>'; }), /unk_token is "<unk>"/],
-    ['another pattern', bent((j) => { j.pre_tokenizer.pretokenizers[0].pattern.Regex = '\\w+'; }), /pattern is "\\\\w\+", which is not supported/],
-    ['another pre-tokenizer', bent((j) => { j.pre_tokenizer = { type: 'Metaspace' }; }), /pre_tokenizer\.type is "Metaspace"/],
-    ['no pre-tokenizer', bent((j) => { j.pre_tokenizer = null; }), /pre_tokenizer is null/],
-    ['a third pre-tokenizer', bent((j) => { j.pre_tokenizer.pretokenizers.push({ type: 'Digits' }); }), /pretokenizers should be/],
-    ['another behaviour', bent((j) => { j.pre_tokenizer.pretokenizers[0].behavior = 'Removed'; }), /behavior/],
-    ['another normalizer', bent((j) => { j.normalizer = { type: 'Lowercase' }; }), /normalizer\.type is "Lowercase"/],
-    ['another decoder', bent((j) => { j.decoder = { type: 'WordPiece' }; }), /decoder\.type/],
-    ['another post-processor', bent((j) => { j.post_processor = { type: 'BertProcessing' }; }), /post_processor\.type/],
-    ['added tokens that are no list', bent((j) => { j.added_tokens = {}; }), /added_tokens should be an array/],
-    ['an added token twice', bent((j) => { j.added_tokens.push(j.added_tokens[0]); }), /added_tokens\[1\] repeats/],
-    ['an added token on a taken id', bent((j) => { j.added_tokens.push({ id: 7, content: '<x>', special: true }); }), /added_tokens\[1\] gives the id 7/],
-    ['two added tokens on one id', bent((j) => { j.added_tokens.push({ id: 900, content: '<x>' }, { id: 900, content: '<y>' }); }), /gives the id 900/],
-    ['an added token without text', bent((j) => { j.added_tokens[0].content = ''; }), /content is empty/],
-    ['an added token that strips', bent((j) => { j.added_tokens[0].lstrip = true; }), /lstrip/],
+    ['an id given twice', bent((j) => {
+      j.model.vocab['new'] = 5;
+    }), /model\.vocab gives the id 5 to two tokens/],
+    ['a negative id', bent((j) => {
+      j.model.vocab['!'] = -1;
+    }), /model\.vocab\.! should be a token id/],
+    ['a huge id', bent((j) => {
+      j.model.vocab['!'] = 1e12;
+    }), /should be a token id/],
+    ['a fractional id', bent((j) => {
+      j.model.vocab['!'] = 1.5;
+    }), /should be a token id/],
+    ['an id as text', bent((j) => {
+      j.model.vocab['!'] = '1';
+    }), /should be a token id.*"1"/],
+    ['a vocabulary that is a list', bent((j) => {
+      j.model.vocab = [];
+    }), /model\.vocab should be an object/],
+    ['merges that are no list', bent((j) => {
+      j.model.merges = {};
+    }), /model\.merges should be an array/],
+    ['a merge of unknown tokens', bent((j) => {
+      j.model.merges[3] = ['qq', 'a'];
+    }), /model\.merges\[3\] names the token "qq", which the vocabulary lacks/],
+    ['a merge to an unknown token', bent((j) => {
+      j.model.merges[0] = ['q', 'q'];
+    }), /makes the token "qq"/],
+    ['a merge named __proto__', bent((j) => {
+      j.model.merges[0] = ['__proto__', 'a'];
+    }), /"__proto__"/],
+    ['a merge of three', bent((j) => {
+      j.model.merges[0] = 'a b c';
+    }), /merges\[0\] should be two tokens/],
+    ['a merge of numbers', bent((j) => {
+      j.model.merges[0] = [1, 2];
+    }), /merges\[0\]\[0\] should be a string/],
+    ['another model', bent((j) => {
+      j.model.type = 'Unigram';
+    }), /model\.type is "Unigram", which is not supported/],
+    ['byte fallback', bent((j) => {
+      j.model.byte_fallback = true;
+    }), /byte_fallback/],
+    ['dropout', bent((j) => {
+      j.model.dropout = 0.1;
+    }), /dropout/],
+    ['a suffix', bent((j) => {
+      j.model.end_of_word_suffix = '</w>';
+    }), /end_of_word_suffix/],
+    ['an unknown token that is none', bent((j) => {
+      j.model.unk_token = '<unk>';
+    }), /unk_token is "<unk>"/],
+    ['another pattern', bent((j) => {
+      j.pre_tokenizer.pretokenizers[0].pattern.Regex = '\\w+';
+    }), /pattern is "\\\\w\+", which is not supported/],
+    ['another pre-tokenizer', bent((j) => {
+      j.pre_tokenizer = { type: 'Metaspace' };
+    }), /pre_tokenizer\.type is "Metaspace"/],
+    ['no pre-tokenizer', bent((j) => {
+      j.pre_tokenizer = null;
+    }), /pre_tokenizer is null/],
+    ['a third pre-tokenizer', bent((j) => {
+      j.pre_tokenizer.pretokenizers.push({ type: 'Digits' });
+    }), /pretokenizers should be/],
+    ['another behaviour', bent((j) => {
+      j.pre_tokenizer.pretokenizers[0].behavior = 'Removed';
+    }), /behavior/],
+    ['another normalizer', bent((j) => {
+      j.normalizer = { type: 'Lowercase' };
+    }), /normalizer\.type is "Lowercase"/],
+    ['another decoder', bent((j) => {
+      j.decoder = { type: 'WordPiece' };
+    }), /decoder\.type/],
+    ['another post-processor', bent((j) => {
+      j.post_processor = { type: 'BertProcessing' };
+    }), /post_processor\.type/],
+    ['added tokens that are no list', bent((j) => {
+      j.added_tokens = {};
+    }), /added_tokens should be an array/],
+    ['an added token twice', bent((j) => {
+      j.added_tokens.push(j.added_tokens[0]);
+    }), /added_tokens\[1\] repeats/],
+    ['an added token on a taken id', bent((j) => {
+      j.added_tokens.push({ id: 7, content: '<x>', special: true });
+    }), /added_tokens\[1\] gives the id 7/],
+    ['two added tokens on one id', bent((j) => {
+      j.added_tokens.push({ id: 900, content: '<x>' }, { id: 900, content: '<y>' });
+    }), /gives the id 900/],
+    ['an added token without text', bent((j) => {
+      j.added_tokens[0].content = '';
+    }), /content is empty/],
+    ['an added token that strips', bent((j) => {
+      j.added_tokens[0].lstrip = true;
+    }), /lstrip/],
   ])('%s', (_, json, message) => {
     expect(() => parseTokenizer(json, 'folder/tokenizer.json')).toThrow(FormatError);
     expect(() => parseTokenizer(json, 'folder/tokenizer.json')).toThrow(message);
@@ -66,7 +128,9 @@ describe('parseTokenizer() refuses', () => {
 
 describe('parseTokenizer() reads', () => {
   test('merges as text, as older files have them', () => {
-    const old = parseTokenizer(bent((j) => { j.model.merges = j.model.merges.map((pair: string[]) => pair.join(' ')); }));
+    const old = parseTokenizer(bent((j) => {
+      j.model.merges = j.model.merges.map((pair: string[]) => pair.join(' '));
+    }));
     expect(formatTokenizer(old)).toBe(good);
   });
 
@@ -80,17 +144,23 @@ describe('parseTokenizer() reads', () => {
 
   test("the template of a file, alone or after ByteLevel as in Llama 3's", () => {
     const template = {
-      type: 'TemplateProcessing', single: [{ SpecialToken: { id: '<|end|>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }], pair: [],
+      type: 'TemplateProcessing',
+      single: [{ SpecialToken: { id: '<|end|>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+      pair: [],
       special_tokens: { '<|end|>': { id: '<|end|>', ids: [0], tokens: ['<|end|>'] } },
     };
     for (const processor of [template, { type: 'Sequence', processors: [{ type: 'ByteLevel' }, template] }]) {
-      const framed = parseTokenizer(bent((j) => { j.post_processor = processor; }));
+      const framed = parseTokenizer(bent((j) => {
+        j.post_processor = processor;
+      }));
       expect([...framed.encode('the')]).toEqual([0, ...tokenizer.encode('the')]);
     }
   });
 
   test('added tokens that are not special: matched in any text', () => {
-    const more = parseTokenizer(bent((j) => { j.added_tokens.push({ id: 500, content: '    ', special: false }); }));
+    const more = parseTokenizer(bent((j) => {
+      j.added_tokens.push({ id: 500, content: '    ', special: false });
+    }));
     expect([...more.encode('a    b')]).toEqual([...tokenizer.encode('a'), 500, ...tokenizer.encode('b')]);
     expect(more.decode(more.encode('a    b'))).toBe('a    b');
     expect(more.vocabSize).toBe(501);
@@ -99,23 +169,37 @@ describe('parseTokenizer() reads', () => {
   });
 
   test('ignore_merges: a piece that is a token is taken whole', () => {
-    const whole = parseTokenizer(bent((j) => { j.model.vocab['zzz'] = 270; j.model.ignore_merges = true; }));
+    const whole = parseTokenizer(bent((j) => {
+      j.model.vocab['zzz'] = 270;
+      j.model.ignore_merges = true;
+    }));
     expect([...whole.encode('zzz')]).toEqual([270]);
-    expect([...parseTokenizer(bent((j) => { j.model.vocab['zzz'] = 270; })).encode('zzz')]).toHaveLength(3);
+    expect([...parseTokenizer(bent((j) => {
+      j.model.vocab['zzz'] = 270;
+    })).encode('zzz')]).toHaveLength(3);
     expect([...whole.encode('<|end|>')]).not.toContain(0);
   });
 
   test('a normalizer NFC, and a blank put in front', () => {
-    expect(parseTokenizer(bent((j) => { j.normalizer = { type: 'NFC' }; })).encode('e\u0301')).toEqual(tokenizer.encode('é'));
-    const prefixed = parseTokenizer(bent((j) => { j.pre_tokenizer = { type: 'ByteLevel', add_prefix_space: true }; }));
+    expect(parseTokenizer(bent((j) => {
+      j.normalizer = { type: 'NFC' };
+    })).encode('e\u0301')).toEqual(tokenizer.encode('é'));
+    const prefixed = parseTokenizer(bent((j) => {
+      j.pre_tokenizer = { type: 'ByteLevel', add_prefix_space: true };
+    }));
     expect(prefixed.decode(prefixed.encode('the'))).toBe(' the');
     expect(prefixed.decode(prefixed.encode(' the'))).toBe(' the');
   });
 
   test('a vocabulary without all bytes: an error that names the byte, or its unknown token', () => {
-    const lacking = (j: Json): void => { delete j.model.vocab['z']; };
+    const lacking = (j: Json): void => {
+      delete j.model.vocab['z'];
+    };
     expect(() => parseTokenizer(bent(lacking)).encode('az')).toThrow(/0x7a/);
-    const withUnknown = parseTokenizer(bent((j) => { lacking(j); j.model.unk_token = '!'; }));
+    const withUnknown = parseTokenizer(bent((j) => {
+      lacking(j);
+      j.model.unk_token = '!';
+    }));
     expect(withUnknown.decode(withUnknown.encode('az'))).toBe('a!');
   });
 });

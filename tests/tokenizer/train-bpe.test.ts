@@ -75,10 +75,15 @@ describe('trainBpe()', () => {
   });
 
   test.each([
-    ['vocabSize', { vocabSize: 255 }], ['vocabSize', { vocabSize: 256, specialTokens: ['<a>'] }], ['vocabSize', { vocabSize: NaN }],
-    ['vocabSize', { vocabSize: 1e9 }], ['minFrequency', { vocabSize: 300, minFrequency: -1 }],
-    ['specialTokens', { vocabSize: 300, specialTokens: [''] }], ['specialTokens', { vocabSize: 300, specialTokens: ['a'] }],
-    ['specialTokens', { vocabSize: 300, specialTokens: ['<a>', '<a>'] }], ['pattern', { vocabSize: 300, pattern: 'gpt5' as 'gpt2' }],
+    ['vocabSize', { vocabSize: 255 }],
+    ['vocabSize', { vocabSize: 256, specialTokens: ['<a>'] }],
+    ['vocabSize', { vocabSize: NaN }],
+    ['vocabSize', { vocabSize: 1e9 }],
+    ['minFrequency', { vocabSize: 300, minFrequency: -1 }],
+    ['specialTokens', { vocabSize: 300, specialTokens: [''] }],
+    ['specialTokens', { vocabSize: 300, specialTokens: ['a'] }],
+    ['specialTokens', { vocabSize: 300, specialTokens: ['<a>', '<a>'] }],
+    ['pattern', { vocabSize: 300, pattern: 'gpt5' as 'gpt2' }],
   ])('refuses a wrong %s', async (path, options) => {
     await expect(trainBpe(['a'], options)).rejects.toThrow(ConfigError);
     await expect(trainBpe(['a'], options)).rejects.toMatchObject({ path });
@@ -89,7 +94,9 @@ describe('trainBpe()', () => {
     await trainBpe(['aa', 'bb'], { vocabSize: 258, onProgress: ({ stage, done, total }) => stages.push(`${stage} ${done} ${total}`) });
     expect(stages).toEqual(['count 2 undefined', 'count 4 undefined', 'merge 258 258']);
     await expect(trainBpe(['a'], { vocabSize: 256, signal: AbortSignal.abort() })).rejects.toThrow(InterruptedError);
-    await expect(trainBpe(['a'], { vocabSize: 256, onProgress: () => { throw new RangeError('mine'); } })).rejects.toThrow(RangeError);
+    await expect(trainBpe(['a'], { vocabSize: 256, onProgress: () => {
+      throw new RangeError('mine');
+    } })).rejects.toThrow(RangeError);
   });
 });
 

@@ -20,14 +20,30 @@ class Tampering implements Executor {
     this.#tamper = tamper;
   }
 
-  target() { return this.#inner.target(); }
-  load(program: ExecutableProgram) { return this.#inner.load(program); }
-  unload(handle: ProgramHandle) { this.#inner.unload(handle); }
-  state(id: string) { return this.#inner.state(id); }
-  write(id: string, values: TypedArray) { this.#inner.write(id, values); }
-  read(id: string) { return this.#inner.read(id); }
-  memory() { return this.#inner.memory(); }
-  close() { return this.#inner.close(); }
+  target() {
+    return this.#inner.target();
+  }
+  load(program: ExecutableProgram) {
+    return this.#inner.load(program);
+  }
+  unload(handle: ProgramHandle) {
+    this.#inner.unload(handle);
+  }
+  state(id: string) {
+    return this.#inner.state(id);
+  }
+  write(id: string, values: TypedArray) {
+    this.#inner.write(id, values);
+  }
+  read(id: string) {
+    return this.#inner.read(id);
+  }
+  memory() {
+    return this.#inner.memory();
+  }
+  close() {
+    return this.#inner.close();
+  }
 
   run(handle: ProgramHandle, inputs: Readonly<Values>, options?: RunOptions): Promise<Values> {
     const copies = Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, values.slice()]));

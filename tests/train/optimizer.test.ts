@@ -47,7 +47,8 @@ describe('updateGraph()', () => {
     const tall = parameter('blocks.0.attn.q.weight', [3, 2]), wide = parameter('blocks.0.mlp.up.weight', [2, 3]), table = parameter('embed.weight', [2, 3]);
     const p = [0.3, -0.2, 0.5, 0.1, -0.4, 0.7], g = [1, -2, 0.5, 3, 0.25, -1], m = [0.2, 0.1, -0.3, 0.4, 0, 0.6];
     const values = Object.fromEntries([tall, wide, table].flatMap((state) => [
-      [state.id, ndarray(state.meta.shape as number[], p)], [gradientOf(state).id, ndarray(state.meta.shape as number[], g)],
+      [state.id, ndarray(state.meta.shape as number[], p)],
+      [gradientOf(state).id, ndarray(state.meta.shape as number[], g)],
       ...momentsOf(state, config).map((moment) => [moment.id, ndarray(state.meta.shape as number[], m)]),
     ]));
     expect(momentsOf(table, config).map(({ id }) => id)).toEqual(['adam.m:embed.weight', 'adam.v:embed.weight']);

@@ -20,7 +20,9 @@ class Clockwork implements Executor {
     return [...inputs, ...outputs].reduce((sum, { dims }) => sum + 1e-9 * dims.reduce((a, b) => a * b, 1), 1e-6);
   }
 
-  target() { return this.#inner.target(); }
+  target() {
+    return this.#inner.target();
+  }
   load(program: ExecutableProgram): ProgramHandle {
     for (const { id, bytes } of decodeProgram(program.bytes).states) {
       expect(this.#states.get(id) ?? bytes, `state ${id} in two sizes`).toBe(bytes);
@@ -29,9 +31,15 @@ class Clockwork implements Executor {
     return { program };
   }
   unload() {}
-  state(): never { throw new Error('a calibration needs no state'); }
-  memory() { return { arenaBytes: 0, stateBytes: 0 }; }
-  close() { return this.#inner.close(); }
+  state(): never {
+    throw new Error('a calibration needs no state');
+  }
+  memory() {
+    return { arenaBytes: 0, stateBytes: 0 };
+  }
+  close() {
+    return this.#inner.close();
+  }
 
   run({ program }: ProgramHandle, inputs: Readonly<Values>, options: RunOptions = {}): Promise<Values> {
     expect(Object.keys(inputs)).toEqual(Object.keys(program.inputs));

@@ -33,7 +33,9 @@ describe('a run that is killed', () => {
   /** Kills the child `delayMs` after its first step, or lets it finish. @returns its exit code, null if it was killed */
   function child(dir: string, delayMs: number): Promise<number | null> {
     const process_ = spawn(process.execPath, [CHILD, dir, join(root, 'tokens'), section], { stdio: ['ignore', 'pipe', 'inherit'] });
-    process_.stdout.once('data', () => { if (Number.isFinite(delayMs)) setTimeout(() => process_.kill('SIGKILL'), delayMs); });
+    process_.stdout.once('data', () => {
+      if (Number.isFinite(delayMs)) setTimeout(() => process_.kill('SIGKILL'), delayMs);
+    });
     return new Promise((resolve) => process_.on('close', (code) => resolve(code)));
   }
 
@@ -77,7 +79,10 @@ describe('a damaged checkpoint', () => {
     ['an empty state', (dir: string) => truncateSync(file(dir, 12, 'training/state.json'), 0)],
     ['no list of checksums', (dir: string) => rmSync(file(dir, 12, 'checkpoint.json'))],
     ['half a list of checksums', (dir: string) => truncateSync(file(dir, 12, 'checkpoint.json'), 100)],
-    ['an empty folder', (dir: string) => { rmSync(file(dir, 12, ''), { recursive: true }); mkdirSync(file(dir, 12, '')); }],
+    ['an empty folder', (dir: string) => {
+      rmSync(file(dir, 12, ''), { recursive: true });
+      mkdirSync(file(dir, 12, ''));
+    }],
   ])('is named, and the one before is used: %s', async (_name, damage) => {
     const dir = await copy();
     damage(dir);
@@ -111,7 +116,9 @@ describe('a full disk', () => {
   const mount = join(root, 'small-disk');
   mkdirSync(mount);
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=900k', 'tmpfs', mount]).status === 0; // only root may
-  afterAll(() => { if (mounted) spawnSync('umount', [mount]); });
+  afterAll(() => {
+    if (mounted) spawnSync('umount', [mount]);
+  });
 
   it.skipIf(!mounted)('ends the run with a remedy; the checkpoints before are whole, and it goes on when there is room', async () => {
     const straight = join(root, 'roomy'), dir = join(mount, 'run'), config = smallConfig({ checkpoint: { everySteps: 3, keep: 9 } });

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { learningRate, scheduleSchema } from '../../src/train/index.ts';
 
-const rates = (steps: number, schedule: object): number[] =>
-  Array.from({ length: steps }, (_, i) => learningRate(i + 1, steps, 1, scheduleSchema.parse(schedule)));
+const rates = (steps: number, schedule: object): number[] => Array.from({ length: steps }, (_, i) => learningRate(i + 1, steps, 1, scheduleSchema.parse(schedule)));
 
 describe('learningRate()', () => {
   it("gives nanoGPT's warm-up and cosine", () => {

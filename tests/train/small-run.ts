@@ -40,7 +40,14 @@ export function writeTokens(dir: string, { seed = 1, documents = 60, vocabSize =
 /** A configuration of few and short steps. */
 export function smallConfig(overrides: Record<string, unknown> = {}): TrainConfig {
   return trainSchema.parse({
-    steps: 12, batchSize: 4, contextLength: 16, learningRate: 3e-3, schedule: { warmupSteps: 2 }, validation: { everySteps: 4, batches: 3 },
-    checkpoint: { everySteps: 3 }, samples: { everySteps: 0 }, ...overrides,
+    steps: 12,
+    batchSize: 4,
+    contextLength: 16,
+    learningRate: 3e-3,
+    schedule: { warmupSteps: 2 },
+    validation: { everySteps: 4, batches: 3 },
+    checkpoint: { everySteps: 3 },
+    samples: { everySteps: 0 },
+    ...overrides,
   });
 }

@@ -10,9 +10,16 @@ const [dir, shardFolder, section] = process.argv.slice(2);
 const executor = NativeExecutor.open({ threads: 2 }), shards = TokenShards.open(shardFolder);
 try {
   await train({
-    dir, model: createModel(FAMILIES.llama, FAMILIES.llama.tiny), config: trainSchema.parse(JSON.parse(section)), executor,
-    data: { train: shards, validation: shards }, seed: 5, resume: true,
-    onEvent: ({ kind }) => { if (kind === 'damaged') process.exitCode = 3; },
+    dir,
+    model: createModel(FAMILIES.llama, FAMILIES.llama.tiny),
+    config: trainSchema.parse(JSON.parse(section)),
+    executor,
+    data: { train: shards, validation: shards },
+    seed: 5,
+    resume: true,
+    onEvent: ({ kind }) => {
+      if (kind === 'damaged') process.exitCode = 3;
+    },
     onMetrics: ({ step }) => process.stdout.write(`${step}\n`),
   });
 } catch (error) {

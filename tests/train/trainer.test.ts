@@ -31,7 +31,11 @@ describe('train()', () => {
     writeFileSync(tokenizer, '{"fake": true}');
     const events: TrainEvent[] = [], recipe = { seed: 7, 名字: '试验' };
     const { dir, validation, model, tokens } = await run({
-      onEvent: (event) => events.push(event), files: [tokenizer], recipe, config: smallConfig({ samples: { everySteps: 6 } }), sample: ({ step }) => Promise.resolve(`第 ${step} 步`),
+      onEvent: (event) => events.push(event),
+      files: [tokenizer],
+      recipe,
+      config: smallConfig({ samples: { everySteps: 6 } }),
+      sample: ({ step }) => Promise.resolve(`第 ${step} 步`),
     });
     const lines = readMetrics(join(dir, 'metrics.jsonl'));
     expect(lines.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
@@ -96,7 +100,9 @@ describe('train()', () => {
     const config = smallConfig({ steps: 20, optimizer: { kind } }), straight = await run({ config }), dir = join(root, `stopped-${kind}`);
     for (const stopAt of [1, 5, 8, 8]) {
       const stop = new AbortController();
-      const options = { dir, resume: true, config, signal: stop.signal, onMetrics: ({ step }: { step?: unknown }) => { if (Number(step) >= stopAt) stop.abort(); } };
+      const options = { dir, resume: true, config, signal: stop.signal, onMetrics: ({ step }: { step?: unknown }) => {
+        if (Number(step) >= stopAt) stop.abort();
+      } };
       await expect(run(options)).rejects.toThrow(InterruptedError);
     }
     await run({ dir, resume: true, config });

@@ -35,7 +35,11 @@ export interface Addon {
   machine(): Machine;
   open(threads: number, isa: string): { executor: number; isa: Isa; lanes: number; threads: number };
   load(executor: number, bytes: Uint8Array): {
-    program: number; inputs: number[]; outputs: number[]; dims: number[]; instructions: number;
+    program: number;
+    inputs: number[];
+    outputs: number[];
+    dims: number[];
+    instructions: number;
   };
   unload(executor: number, program: number): void;
   state(executor: number, id: string): ArrayBuffer | undefined;
@@ -43,7 +47,8 @@ export interface Addon {
   arrange(executor: number, id: string, blocks: Uint8Array, dtype: number, rows: number, cols: number, back: boolean): void;
   memory(executor: number): { arenaBytes: number; stateBytes: number };
   start(executor: number, program: number, inputs: readonly ArrayBufferView[], dims: readonly number[], profile: boolean): {
-    job: number; promise: Promise<{ outputs: ArrayBuffer[]; seconds?: Float64Array }>;
+    job: number;
+    promise: Promise<{ outputs: ArrayBuffer[]; seconds?: Float64Array }>;
   };
   abort(executor: number, job: number): void;
   measurePeak(executor: number): Promise<Peak>;

@@ -90,7 +90,9 @@ export class NativeExecutor implements Executor {
       this.#checkInstructions(bytes);
       const { program: number, inputs, outputs, dims } = this.#addon.load(this.#number, bytes);
       const loaded: Loaded = {
-        program, number, outputs: Object.entries(program.outputs).map(([name, { dtype }]) => [name, dtype]),
+        program,
+        number,
+        outputs: Object.entries(program.outputs).map(([name, { dtype }]) => [name, dtype]),
       };
       if (!agrees(program.inputs, inputs) || !agrees(program.outputs, outputs) || !program.dims.every(({ max }, i) => max === dims[i]) || program.dims.length !== dims.length) {
         this.#addon.unload(this.#number, number);
@@ -100,7 +102,8 @@ export class NativeExecutor implements Executor {
       this.#loaded.set(loaded, loaded);
       return loaded;
     } catch (error) {
-      const need = bytes.length < ARENA_BYTES_AT + 8 ? 0
+      const need = bytes.length < ARENA_BYTES_AT + 8 ?
+        0
         : Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(ARENA_BYTES_AT, true));
       throw failureOf(error, { need });
     }
@@ -147,7 +150,9 @@ export class NativeExecutor implements Executor {
     if (signal?.aborted) throw new InterruptedError('The run was aborted before it began.', { cause: signal.reason });
     try {
       const { job, promise } = this.#addon.start(this.#number, loaded.number, ordered, dims, options.profile !== undefined);
-      const abort = (): void => { if (this.#closing === undefined) this.#addon.abort(this.#number, job); };
+      const abort = (): void => {
+        if (this.#closing === undefined) this.#addon.abort(this.#number, job);
+      };
       signal?.addEventListener('abort', abort, { once: true });
       const { outputs, seconds } = await promise.finally(() => signal?.removeEventListener('abort', abort));
       if (seconds !== undefined) options.profile?.(seconds);
@@ -170,7 +175,9 @@ export class NativeExecutor implements Executor {
   /** Measures this executor's limits (about half a second, after the runs that were asked for before). */
   async measurePeak(): Promise<Peak> {
     this.#mustBeOpen('measure');
-    return this.#addon.measurePeak(this.#number).catch((error: unknown) => { throw failureOf(error); });
+    return this.#addon.measurePeak(this.#number).catch((error: unknown) => {
+      throw failureOf(error);
+    });
   }
 
   close(): Promise<void> {

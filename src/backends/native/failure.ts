@@ -13,11 +13,17 @@ export interface FailureContext {
 export function failureOf(error: unknown, context: FailureContext = {}): Error {
   const { code, message } = error as { code?: string; message: string };
   switch (code) {
-    case 'ATHANOR_FORMAT': return new FormatError(message, { path: '(program)', cause: error });
-    case 'ATHANOR_CAPACITY': return new CapacityError(message, { need: context.need ?? Number.NaN, have: Number.NaN });
-    case 'ATHANOR_BACKEND': return new BackendError(message, { help: 'Choose an instruction set that the processor has, or leave `isa` out.', cause: error });
-    case 'ATHANOR_ARGUMENT': return new ShapeError(message, { op: 'run', shapes: [] });
-    case 'ATHANOR_ABORTED': return new InterruptedError(message, context.cause === undefined ? undefined : { cause: context.cause });
-    default: return error as Error;
+    case 'ATHANOR_FORMAT':
+      return new FormatError(message, { path: '(program)', cause: error });
+    case 'ATHANOR_CAPACITY':
+      return new CapacityError(message, { need: context.need ?? Number.NaN, have: Number.NaN });
+    case 'ATHANOR_BACKEND':
+      return new BackendError(message, { help: 'Choose an instruction set that the processor has, or leave `isa` out.', cause: error });
+    case 'ATHANOR_ARGUMENT':
+      return new ShapeError(message, { op: 'run', shapes: [] });
+    case 'ATHANOR_ABORTED':
+      return new InterruptedError(message, context.cause === undefined ? undefined : { cause: context.cause });
+    default:
+      return error as Error;
   }
 }

@@ -10,8 +10,7 @@ import { checkOperand } from './memory.ts';
 
 /** @throws {FormatError} if the tables do not fit the names, an operand its memory, or an instruction its operator */
 export function checkProgram(decoded: DecodedProgram, program: ExecutableProgram): void {
-  const counts = (of: { inputs: object; outputs: object; dims: object; states: object }): string =>
-    (['inputs', 'outputs', 'dims', 'states'] as const).map((table) => `${Object.keys(of[table]).length} ${table}`).join(', ');
+  const counts = (of: { inputs: object; outputs: object; dims: object; states: object }): string => (['inputs', 'outputs', 'dims', 'states'] as const).map((table) => `${Object.keys(of[table]).length} ${table}`).join(', ');
   if (counts(decoded) !== counts(program)) refuse(`it names ${counts(program)}, and its bytes have ${counts(decoded)}`);
   program.states.forEach(({ id }, i) => decoded.states[i]!.id === id || refuse(`its state ${i} is "${decoded.states[i]!.id}", not "${id}"`));
   const memory = { none: [0], arena: [decoded.arenaBytes], input: decoded.inputs.map((operand) => bytesOf(operand, decoded.dims)), state: decoded.states.map(({ bytes }) => bytes) };

@@ -40,7 +40,9 @@ function forEachCell(operand: Operand, shape: readonly number[], unit: number, v
 /** The operand's values, in a contiguous copy. */
 export function readOperand(region: Region, operand: Operand, shape: readonly number[]): NDArray {
   const data = new Float64Array((shape[0] ?? 1) * rowOf(shape));
-  forEachCell(operand, shape, region.unit, (cell, flat) => { data[flat] = region.cells[cell]!; });
+  forEachCell(operand, shape, region.unit, (cell, flat) => {
+    data[flat] = region.cells[cell]!;
+  });
   return { shape, data };
 }
 
@@ -61,7 +63,9 @@ export function scribble({ cells, unit }: Region, byteOffset: number, bytes: num
 /** @throws {FormatError} if the operand, of this shape, does not lie within `bytes` of memory on element boundaries */
 export function checkOperand(operand: Operand, shape: readonly number[], bytes: number, what: string): void {
   const { byteOffset, stride0, dtype } = operand, size = DTYPE_BYTES[dtype as DType], row = rowOf(shape), rows = shape[0] ?? 1;
-  const fail = (why: string): never => { throw new FormatError(`Cannot load the program: ${what} ${why}. Compile it again.`, { path: '(program)' }); };
+  const fail = (why: string): never => {
+    throw new FormatError(`Cannot load the program: ${what} ${why}. Compile it again.`, { path: '(program)' });
+  };
   if (byteOffset % size !== 0) fail(`starts at byte ${byteOffset}, which is no multiple of its ${size}-byte elements`);
   if (rows * row === 0) return;
   if (rows > 1 && stride0 < row) fail(`has rows of ${row} elements that are only ${stride0} apart`);

@@ -16,12 +16,18 @@ export function numberOf(dtype: ElementType, stored: number): number {
 /** What an array of a dtype stores for a number: `array[i] = storedOf(dtype, x)`. */
 export function storedOf(dtype: ElementType, x: number): number {
   switch (dtype) {
-    case 'bf16': return toBfloat16(x);
-    case 'f16': return toFloat16(x);
-    case 'f32': return Math.fround(x);
-    case 'i32': return x | 0;
-    case 'u8': return x & 255;
-    default: return dtype satisfies never;
+    case 'bf16':
+      return toBfloat16(x);
+    case 'f16':
+      return toFloat16(x);
+    case 'f32':
+      return Math.fround(x);
+    case 'i32':
+      return x | 0;
+    case 'u8':
+      return x & 255;
+    default:
+      return dtype satisfies never;
   }
 }
 
@@ -29,7 +35,7 @@ export function storedOf(dtype: ElementType, x: number): number {
 export function numbersOf(dtype: DType, array: TypedArray): Float64Array {
   if (isBlockFormat(dtype)) return Float64Array.from(decodeBlocks(dtype, array as Uint8Array));
   const numbers = Float64Array.from(array);
-  if (dtype === 'bf16' || dtype === 'f16') for (let i = 0; i < numbers.length; i++) numbers[i] = numberOf(dtype, numbers[i]!);
+  if (dtype === 'bf16' || dtype === 'f16') { for (let i = 0; i < numbers.length; i++) numbers[i] = numberOf(dtype, numbers[i]!); }
   return numbers;
 }
 

@@ -12,7 +12,7 @@ export const bench: Command = {
   name: 'bench',
   about: [
     'Measures one thing against its physical limit and against the peers that are installed, in one run. With --json each line is',
-    '{bench, case, value, unit, limit, peer, peerValue, ratio}; ratio is ours over the peer\'s, above 1 where we are better, and',
+    "{bench, case, value, unit, limit, peer, peerValue, ratio}; ratio is ours over the peer's, above 1 where we are better, and",
     'null for a peer that is not installed. `--case WORDS` and `--threads N` go to the bench after `--`.',
   ].join('\n'),
   arguments: [{ name: 'NAME', about: 'limits, gemm, attention, train, decode, tokenizer, data' }, { name: 'WORD', about: 'further words for the bench, after --', optional: true, repeatable: true }],

@@ -56,13 +56,19 @@ function oneOf(args: Arguments, name: string, known: readonly string[], absent?:
 async function toGguf(open: OpenModel, out: string, mixture: Mixture, io: Io): Promise<void> {
   const begun = performance.now(), { full, read, tokenizer, beginId, stopIds } = open;
   const note = await saveGguf(out, {
-    model: full, read, mixture, tokenizer, special: { begin: beginId, ends: stopIds }, name: basename(resolve(open.path)).replace(/\.gguf$/, ''),
+    model: full,
+    read,
+    mixture,
+    tokenizer,
+    special: { begin: beginId, ends: stopIds },
+    name: basename(resolve(open.path)).replace(/\.gguf$/, ''),
   }, {
     signal: io.signal,
-    progress: (done, total) => io.progress.update(() => {
-      const left = ((performance.now() - begun) / 1000) * (total / done - 1);
-      return `writing ${basename(out)}: ${Math.floor((100 * done) / total)}% of ${byteSize(4 * total)} in f32, ${duration(left)} left`;
-    }),
+    progress: (done, total) =>
+      io.progress.update(() => {
+        const left = ((performance.now() - begun) / 1000) * (total / done - 1);
+        return `writing ${basename(out)}: ${Math.floor((100 * done) / total)}% of ${byteSize(4 * total)} in f32, ${duration(left)} left`;
+      }),
   });
   io.progress.clear();
   if (note !== undefined) io.note(`Note: ${note}.`);

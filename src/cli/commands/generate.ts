@@ -13,7 +13,8 @@ const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${l
 
 /** The sampler's own fields as options. */
 const SAMPLING_OPTIONS: Readonly<Record<string, OptionSpec>> = Object.fromEntries(Object.entries(samplingSchema.shape).map(([name, schema]) => [
-  kebab(name), { kind: 'number', value: 'N', about: `${schema.description ?? ''} (default: ${String(schema.parse(undefined))})` },
+  kebab(name),
+  { kind: 'number', value: 'N', about: `${schema.description ?? ''} (default: ${String(schema.parse(undefined))})` },
 ]));
 
 export const generate: Command = {
@@ -33,7 +34,8 @@ export const generate: Command = {
     ...EXECUTOR_OPTIONS,
   },
   examples: [
-    'athanor generate runs/first --prompt "import { readFileSync } from" --temperature 0.8', 'athanor generate runs/first --prompt "Once" --seed 7 --json',
+    'athanor generate runs/first --prompt "import { readFileSync } from" --temperature 0.8',
+    'athanor generate runs/first --prompt "Once" --seed 7 --json',
     'athanor generate runs/first --prompt "Once" --profile',
   ],
   async run(args, io) {

@@ -20,22 +20,31 @@ export const info: Command = {
   async run(_args, io) {
     const native = nativeState(), { machine } = native;
     const value = {
-      athanor: version(), node: process.version, platform: `${process.platform}-${process.arch}`, program: PROGRAM_VERSION,
+      athanor: version(),
+      node: process.version,
+      platform: `${process.platform}-${process.arch}`,
+      program: PROGRAM_VERSION,
       operators: { count: opTable().length, hash: opTableHash().toString(16) },
       native: { usable: native.problem === undefined, ...(native.problem === undefined ? {} : { problem: native.problem }) },
-      machine: machine ?? null, memory: { total: totalmem(), free: freemem(), available: availableBytes() },
-      families: Object.keys(FAMILIES), presets: Object.keys(PRESETS),
+      machine: machine ?? null,
+      memory: { total: totalmem(), free: freemem(), available: availableBytes() },
+      families: Object.keys(FAMILIES),
+      presets: Object.keys(PRESETS),
     };
     io.result(value, table([
-      ['athanor', value.athanor], ['node', `${value.node}, ${value.platform}`],
+      ['athanor', value.athanor],
+      ['node', `${value.node}, ${value.platform}`],
       ['native core', native.problem ?? 'built, fits the operators'],
       ...(machine === undefined ? [] : [
-        ['processor', machine.cpuModel], ['instruction sets', `${machine.isas.join(', ')} (using ${machine.isa})`], ['cores', String(machine.threads)],
+        ['processor', machine.cpuModel],
+        ['instruction sets', `${machine.isas.join(', ')} (using ${machine.isa})`],
+        ['cores', String(machine.threads)],
         ['caches', `L1 ${byteSize(machine.l1Bytes)}, L2 ${byteSize(machine.l2Bytes)}, L3 ${byteSize(machine.l3Bytes)}`],
       ] as [string, string][]),
       ['memory', `${byteSize(value.memory.total)}, of which ${byteSize(value.memory.available)} can be used`],
       ['operators', `${value.operators.count}, table ${value.operators.hash}, program format ${value.program}`],
-      ['model families', value.families.join(', ')], ['presets', value.presets.join(', ')],
+      ['model families', value.families.join(', ')],
+      ['presets', value.presets.join(', ')],
     ]));
   },
 };

@@ -23,7 +23,7 @@ export const plan: Command = {
   ].join('\n'),
   arguments: [{ name: 'RECIPE', about: 'a recipe: YAML, or a JavaScript or TypeScript file' }],
   options: {
-    dir: { kind: 'text', value: 'RUN', about: 'the run\'s folder, whose data is used if it is built' },
+    dir: { kind: 'text', value: 'RUN', about: "the run's folder, whose data is used if it is built" },
     'no-measure': { kind: 'flag', about: 'leave out the measurement, and with it speed and time' },
     ...EXECUTOR_OPTIONS,
   },

@@ -27,7 +27,7 @@ const COMPLETIONS = 5, COMPLETION_TOKENS = 48;
 export const quickstart: Command = {
   name: 'quickstart',
   about: [
-    'Makes a small language model of the text that is here: reads a folder (by default this repository; in Athanor\'s own checkout,',
+    "Makes a small language model of the text that is here: reads a folder (by default this repository; in Athanor's own checkout,",
     'the documentation and sources in its node_modules), cleans and deduplicates it, trains a tokenizer, pretrains a small Llama with',
     'as many steps as fit the minutes, and shows what it can do on text it has never seen, beside gzip, zstd and a 5-gram model.',
     'Everything goes to runs/quickstart-DATE. Ctrl-C saves; the last line then says how to go on.',
@@ -35,8 +35,8 @@ export const quickstart: Command = {
   arguments: [{ name: 'PATH', about: 'folders or files to learn from', optional: true, repeatable: true }],
   options: {
     minutes: { kind: 'number', value: 'N', about: 'how long all of it may take (default: 4)' },
-    dir: { kind: 'text', value: 'RUN', about: 'the run\'s folder (default: runs/quickstart-DATE)' },
-    recipe: { kind: 'text', value: 'FILE', about: 'another recipe (default: the package\'s recipes/quickstart.yaml)' },
+    dir: { kind: 'text', value: 'RUN', about: "the run's folder (default: runs/quickstart-DATE)" },
+    recipe: { kind: 'text', value: 'FILE', about: "another recipe (default: the package's recipes/quickstart.yaml)" },
     ...EXECUTOR_OPTIONS,
   },
   examples: ['athanor quickstart', 'athanor quickstart ~/notes --minutes 10', 'athanor quickstart docs --model.num_hidden_layers 4 --seed 7'],
@@ -86,8 +86,11 @@ async function fit({ recipe, data, executor, deadline, explicit }: FitOptions, i
   const seconds = Math.min(3, (deadline - performance.now()) / 20_000), speed = await measureSpeed({ executor, model, config, seconds: Math.max(0.1, seconds), signal: io.signal });
   const shards = openShards(data.dir), { rows } = microBatches(config), perStep = config.batchSize * config.contextLength;
   const fitted = fitSteps({
-    secondsLeft: (deadline - performance.now()) / 1000, secondsPerStep: speed.secondsPerStep, secondsPerEvaluation: speed.secondsPerEvaluation,
-    evaluations: Math.ceil((shards.validation?.length ?? 0) / (rows * config.contextLength)), stepsPerEpoch: shards.train.length / perStep,
+    secondsLeft: (deadline - performance.now()) / 1000,
+    secondsPerStep: speed.secondsPerStep,
+    secondsPerEvaluation: speed.secondsPerEvaluation,
+    evaluations: Math.ceil((shards.validation?.length ?? 0) / (rows * config.contextLength)),
+    stepsPerEpoch: shards.train.length / perStep,
   });
   const epochs = (fitted.steps * perStep) / shards.train.length;
   shards.train.close();
@@ -95,8 +98,11 @@ async function fit({ recipe, data, executor, deadline, explicit }: FitOptions, i
   io.note(`At ${compact(speed.tokensPerSecond)} tokens/s ${fitted.steps} steps of ${perStep} tokens ${fitted.bound === 'time' ? 'fit the time' : 'read this little text often enough'}: ${compact(fitted.steps * perStep)} tokens, ${epochs.toFixed(2)} passes over the text. The schedule is now fixed.`);
   const { steps, everySteps, batches, finalBatches } = fitted;
   return {
-    ...recipe, train: {
-      ...config, steps, schedule: { ...config.schedule, warmupSteps: Math.min(config.schedule.warmupSteps, Math.floor(steps / 5)) },
+    ...recipe,
+    train: {
+      ...config,
+      steps,
+      schedule: { ...config.schedule, warmupSteps: Math.min(config.schedule.warmupSteps, Math.floor(steps / 5)) },
       validation: { everySteps, batches, ...(finalBatches === undefined ? {} : { finalBatches }) },
       checkpoint: { everySteps: 2 * everySteps, keep: 1 }, // three in all: flushing them to disk takes time from the training
     },
@@ -106,7 +112,9 @@ async function fit({ recipe, data, executor, deadline, explicit }: FitOptions, i
 async function trainAndTell(recipe: Recipe, options: { readonly dir: string; readonly data: PreparedData; readonly executor: Executor }, io: Io): Promise<TrainResult> {
   try {
     return await trainRun({
-      recipe, ...options, resume: false,
+      recipe,
+      ...options,
+      resume: false,
       onMetrics: (line) => {
         if (io.json) io.result(line, '');
         else if (line.valLoss !== undefined) io.result(line, `Step ${String(line.step)} of ${recipe.train.steps}: loss ${number(line.loss)}, held-out loss ${number(line.valLoss)}, ${compact(Number(line.tokensPerSecond))} tokens/s.`);
@@ -122,8 +130,10 @@ async function trainAndTell(recipe: Recipe, options: { readonly dir: string; rea
 function report(result: TrainResult, yardsticks: readonly Yardstick[], parameters: number, whole: boolean, io: Io): void {
   const ours = { name: 'this model', bitsPerByte: result.validation?.bitsPerByte ?? null, note: `${compact(parameters)} parameters, ${byteSize(4 * parameters)} as f32; it saw ${compact(result.tokens)} tokens in ${duration(result.seconds)}${whole ? '' : '; measured on a part of the held-out text, spread over it'}` };
   io.result({ event: 'compression', parameters, modelBytes: 4 * parameters, loss: result.validation?.loss ?? null, rows: [...yardsticks, ours] }, [
-    '', 'Bits for each byte of the held-out text (less is better; what a model or dictionary weighs is not counted in):',
-    ...[...yardsticks, ours].map(({ name, bitsPerByte, note }) => `  ${name.padEnd(16)} ${bitsPerByte === null ? '   –  ' : bitsPerByte.toFixed(4)}  ${note}`), '',
+    '',
+    'Bits for each byte of the held-out text (less is better; what a model or dictionary weighs is not counted in):',
+    ...[...yardsticks, ours].map(({ name, bitsPerByte, note }) => `  ${name.padEnd(16)} ${bitsPerByte === null ? '   –  ' : bitsPerByte.toFixed(4)}  ${note}`),
+    '',
   ].join('\n'));
 }
 
@@ -152,11 +162,15 @@ function farewell(dir: string, result: TrainResult, io: Io): void {
   const name = commandName();
   if (io.json) return io.result({ event: 'done', dir, model: result.model, steps: result.steps, tokens: result.tokens, seconds: result.seconds }, '');
   io.write([
-    '', 'This is a base model: it continues text as the files go, and is no assistant. It knows nothing but that text, and little of it', 'after these few minutes.',
-    '', 'Go on with:',
+    '',
+    'This is a base model: it continues text as the files go, and is no assistant. It knows nothing but that text, and little of it',
+    'after these few minutes.',
+    '',
+    'Go on with:',
     `  ${name} generate ${dir} --prompt "import { readFileSync } from"`,
     `  ${name} generate ${dir} --prompt "..." --temperature 0.8 --seed 7 --json`,
     `  ${name} plan ${join(dir, 'recipe.yaml')} --train.steps 5000`,
-    `  ${name} train ${join(dir, 'recipe.yaml')} --data.dir ${join(dir, 'data')} --train.steps 5000 --dir runs/longer`, '',
+    `  ${name} train ${join(dir, 'recipe.yaml')} --data.dir ${join(dir, 'data')} --train.steps 5000 --dir runs/longer`,
+    '',
   ].join('\n'));
 }

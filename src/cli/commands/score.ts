@@ -11,7 +11,7 @@ export const score: Command = {
   name: 'score',
   about: [
     'Reads JSON lines {"prompt": …, "completion": …} from standard input and prints for each how likely the completion is:',
-    'the sum of its tokens\' log-probabilities (nats), their number, and whether greedy decoding gives exactly it.',
+    "the sum of its tokens' log-probabilities (nats), their number, and whether greedy decoding gives exactly it.",
   ].join('\n'),
   arguments: [{ name: 'MODEL', about: 'a model folder, a run folder, or a GGUF file, with a tokenizer' }],
   options: EXECUTOR_OPTIONS,

@@ -13,7 +13,7 @@ import { showProgress } from '../prepare-data.ts';
 export const tokenizerTrain: Command = {
   name: 'tokenizer train',
   about: [
-    'Learns a vocabulary from the text of files and folders and writes it as a tokenizer.json, which Hugging Face\'s libraries',
+    "Learns a vocabulary from the text of files and folders and writes it as a tokenizer.json, which Hugging Face's libraries",
     'load too. Byte-level BPE writes any text; --kind chars makes one token of each distinct character.',
   ].join('\n'),
   arguments: [{ name: 'PATH', about: 'files and folders with text', repeatable: true }],
@@ -42,8 +42,12 @@ async function learn(args: Arguments, io: Io, counted: { bytes: number }): Promi
   if (kind === 'chars') return trainChars(texts, { specialTokens });
   const threads = args.number('threads'), minFrequency = args.number('min-frequency'), pattern = args.text('pattern');
   return trainBpeParallel(texts, {
-    vocabSize: args.number('vocab-size') ?? 4096, specialTokens, signal: io.signal,
-    ...(threads === undefined ? {} : { threads }), ...(minFrequency === undefined ? {} : { minFrequency }), ...(pattern === undefined ? {} : { pattern: pattern as SplitPattern }),
+    vocabSize: args.number('vocab-size') ?? 4096,
+    specialTokens,
+    signal: io.signal,
+    ...(threads === undefined ? {} : { threads }),
+    ...(minFrequency === undefined ? {} : { minFrequency }),
+    ...(pattern === undefined ? {} : { pattern: pattern as SplitPattern }),
     onProgress: ({ stage, done, total }) => io.progress.update(() => (stage === 'count' ? `Counting words: ${done} characters` : `Merging pairs: ${done} of ${total} tokens`)),
   });
 }

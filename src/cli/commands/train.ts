@@ -17,13 +17,13 @@ import { dataFolder, number, trainRun } from '../train-run.ts';
 export const trainCommand: Command = {
   name: 'train',
   about: [
-    'Trains a model by a recipe. The run\'s folder gets the resolved recipe, metrics.jsonl (a line a step), samples, checkpoints,',
-    'and in the end model/, a folder that Hugging Face\'s libraries load. Data and tokenizer are built first where they are not',
+    "Trains a model by a recipe. The run's folder gets the resolved recipe, metrics.jsonl (a line a step), samples, checkpoints,",
+    "and in the end model/, a folder that Hugging Face's libraries load. Data and tokenizer are built first where they are not",
     'there. With --json and --profile a last line is {profile}. Ctrl-C, a crash or a power cut lose nothing but the steps since the last checkpoint: --resume goes on bit for bit.',
   ].join('\n'),
-  arguments: [{ name: 'RECIPE', about: 'a recipe; with --resume, the run\'s own by default', optional: true }],
+  arguments: [{ name: 'RECIPE', about: "a recipe; with --resume, the run's own by default", optional: true }],
   options: {
-    dir: { kind: 'text', value: 'RUN', about: 'the run\'s folder (default: runs/NAME of the recipe)' },
+    dir: { kind: 'text', value: 'RUN', about: "the run's folder (default: runs/NAME of the recipe)" },
     resume: { kind: 'flag', about: 'go on from the last checkpoint, or begin if there is none' },
     profile: PROFILE_OPTION,
     ...EXECUTOR_OPTIONS,

@@ -43,7 +43,10 @@ export function fitSteps({ secondsLeft, secondsPerStep, secondsPerEvaluation, ev
   const byTime = Math.max(LEAST_STEPS, Math.floor(training / secondsPerStep)), byText = Math.max(LEAST_STEPS, Math.ceil(MAX_EPOCHS * stepsPerEpoch));
   const steps = Math.min(byTime, byText);
   return {
-    steps, everySteps: Math.max(1, Math.ceil(steps / VALIDATIONS)), batches: VALIDATION_BATCHES, finalBatches: final < evaluations ? final : undefined,
+    steps,
+    everySteps: Math.max(1, Math.ceil(steps / VALIDATIONS)),
+    batches: VALIDATION_BATCHES,
+    finalBatches: final < evaluations ? final : undefined,
     bound: byTime <= byText ? 'time' : 'text',
   };
 }

@@ -34,7 +34,7 @@ export function dataOverrides(paths: readonly string[]): Override[] {
 export function newRunFolder(now = new Date()): string {
   const pad = (n: number): string => String(n).padStart(2, '0');
   const base = join('runs', `quickstart-${now.getFullYear()}${pad(now.getMonth() + 1)}${pad(now.getDate())}-${pad(now.getHours())}${pad(now.getMinutes())}`);
-  for (let i = 1; ; i++) {
+  for (let i = 1;; i++) {
     const dir = i === 1 ? base : `${base}-${i}`;
     if (!existsSync(dir)) return dir;
   }

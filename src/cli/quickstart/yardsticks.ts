@@ -20,7 +20,7 @@ const ZSTD_WINDOW = 2 ** 23;
 const ZSTD_LEVEL = 19;
 
 /** The compressor of the package @toondepauw/node-zstd: Node.js 20 has no zstd of its own. */
-type Encoder = new (level: number, dictionary?: Buffer) => { encode(data: Buffer): Promise<Buffer> };
+type Encoder = new(level: number, dictionary?: Buffer) => { encode(data: Buffer): Promise<Buffer> };
 
 /** Measures all of them on the held-out text, primed on the training text where that is possible. */
 export async function measureYardsticks(corpus: Corpus, io: Io): Promise<Yardstick[]> {
@@ -37,7 +37,8 @@ export async function measureYardsticks(corpus: Corpus, io: Io): Promise<Yardsti
     { name: 'gzip -9', bitsPerByte: perByte(gzipSync(held, { level: 9 }).length), note: 'nothing known before' },
     { name: `zstd -${ZSTD_LEVEL}`, ...(plain === undefined ? missing : { bitsPerByte: perByte((await plain).length), note: 'nothing known before' }) },
     { name: `zstd -${ZSTD_LEVEL}, primed`, ...(primed === undefined ? (Encoder === undefined ? missing : { bitsPerByte: null, note: 'not measured: the held-out text fills the window' }) : {
-      bitsPerByte: perByte((await primed).length), note: `with ${byteSize(primer.length)} of the ${byteSize(train)} training text as dictionary, documents taken evenly: all that its window holds`,
+      bitsPerByte: perByte((await primed).length),
+      note: `with ${byteSize(primer.length)} of the ${byteSize(train)} training text as dictionary, documents taken evenly: all that its window holds`,
     }) },
     { name: '5-gram', bitsPerByte: bits / bytes, note: `of bytes, Witten–Bell, on all ${byteSize(train)} of the training text; ${byteSize(ngram.sizeBytes)} of counts` },
   ];

@@ -18,9 +18,11 @@ export const adamw: Op<OpAttrs['adamw']> = {
     return [p, required('adamw', x, 2), required('adamw', x, 3)];
   },
   decompose(b, a, [p, g, m, v, lr, step, gradScale]) {
-    const correction = (beta: number) => b.map(
-      expression(1, (e, t) => e.call('sub', e.constant(1), e.call('pow', e.constant(beta), t!))), [step!],
-    );
+    const correction = (beta: number) =>
+      b.map(
+        expression(1, (e, t) => e.call('sub', e.constant(1), e.call('pow', e.constant(beta), t!))),
+        [step!],
+      );
     const e = new ExpressionBuilder(8);
     const [rp, rg, rm, rv, rlr, rscale, c1, c2] = [0, 1, 2, 3, 4, 5, 6, 7] as const;
     const gradient = e.call('mul', rg, rscale);
@@ -30,18 +32,23 @@ export const adamw: Op<OpAttrs['adamw']> = {
     const update = e.call('div', e.call('div', m2, c1), root);
     const decayed = e.call('mul', rp, e.call('sub', e.constant(1), e.call('mul', rlr, e.constant(a.weightDecay))));
     const whole = e.finish([e.call('sub', decayed, e.call('mul', rlr, update)), m2, v2]);
-    return b.apply('map', { expression: whole, dtypes: [p!.dtype, m!.dtype, v!.dtype] },
-      [p!, g!, m!, v!, lr!, gradScale!, correction(a.beta1), correction(a.beta2)]);
+    return b.apply('map', { expression: whole, dtypes: [p!.dtype, m!.dtype, v!.dtype] }, [p!, g!, m!, v!, lr!, gradScale!, correction(a.beta1), correction(a.beta2)]);
   },
   vjp: null,
   flops: (_a, [p]) => 14 * sizeOf(p!.shape),
   inPlace: [[0, 0], [2, 1], [3, 2]],
   samples: [
     {
-      name: 'third step', attrs: { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1 },
+      name: 'third step',
+      attrs: { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1 },
       inputs: [
-        { shape: [13, 7] }, { shape: [13, 7] }, { shape: [13, 7] }, { shape: [13, 7], fill: (_i, random) => random() },
-        { shape: [1], fill: () => 1e-2 }, { shape: [1], dtype: 'i32', fill: () => 3 }, { shape: [1], fill: () => 0.5 },
+        { shape: [13, 7] },
+        { shape: [13, 7] },
+        { shape: [13, 7] },
+        { shape: [13, 7], fill: (_i, random) => random() },
+        { shape: [1], fill: () => 1e-2 },
+        { shape: [1], dtype: 'i32', fill: () => 3 },
+        { shape: [1], fill: () => 0.5 },
       ],
     },
   ],

@@ -34,7 +34,8 @@ export const attentionBackward: Op<OpAttrs['attentionBackward']> = {
       const slope = e.call('sub', e.constant(1), e.call('square', e.call('mul', s!, e.constant(1 / a.softcap))));
       return e.call('select', p!, e.call('mul', ds, slope), e.constant(0));
     }), [probs, dProbs, delta, scores]);
-    const perKey = (left: typeof dScores, right: typeof dScores) => // [KV, N, D] → [N, KV, D]
+    const perKey = (left: typeof dScores, right: typeof dScores) =>
+      // [KV, N, D] → [N, KV, D]
       keysFirst(b, b.one('matmul', { transA: true, transB: false }, [left, right, null]));
     const dq = b.one('matmul', { transA: false, transB: false }, [dScores, keysFirst(b, k!), null]);
     return [tokensFirst(b, dq, n, h), perKey(dScores, headsFirst(b, q!, kv)), perKey(probs, headsFirst(b, dout!, kv))];
@@ -60,7 +61,12 @@ export const attentionBackward: Op<OpAttrs['attentionBackward']> = {
 function sample(n: number, h: number, kv: number, d: number, length: number): SampleInput[] {
   const start = (i: number): number => i - (i % length);
   return [
-    { shape: [n, h, d] }, { shape: [n, kv, d] }, { shape: [n, kv, d] }, { shape: [n], dtype: 'i32', fill: start },
-    { shape: [n, h, d] }, { shape: [n, h], fill: (_i, random) => 4 + random() }, { shape: [n, h, d] },
+    { shape: [n, h, d] },
+    { shape: [n, kv, d] },
+    { shape: [n, kv, d] },
+    { shape: [n], dtype: 'i32', fill: start },
+    { shape: [n, h, d] },
+    { shape: [n, h], fill: (_i, random) => 4 + random() },
+    { shape: [n, h, d] },
   ];
 }

@@ -29,7 +29,8 @@ export const attention: Op<OpAttrs['attention']> = {
     return [tokensFirst(b, out, n, h), b.one('permute', { perm: [1, 0] }, [b.reshape(lse, [h, n])])];
   },
   vjp: (b, a, [q, k, v, starts], [out, lse], [dout]) => [
-    ...b.apply('attentionBackward', a, [q!, k!, v!, starts!, out!, lse!, dout!]), null,
+    ...b.apply('attentionBackward', a, [q!, k!, v!, starts!, out!, lse!, dout!]),
+    null,
   ],
   flops: (a, x, _y, known) => {
     const [n = 0, h = 0, d = 0] = x[0]!.shape.map(maxOf);

@@ -28,7 +28,9 @@ export const concat: Op<OpAttrs['concat']> = {
     let start = 0;
     for (const part of x) {
       const base = start * strides[a.axis]!;
-      forEachElement(part!.shape, [strides], (flat, [at]) => { out.data[base + at!] = part!.data[flat]!; });
+      forEachElement(part!.shape, [strides], (flat, [at]) => {
+        out.data[base + at!] = part!.data[flat]!;
+      });
       start += part!.shape[a.axis]!;
     }
     return [out];

@@ -16,7 +16,8 @@ export const gather: Op<OpAttrs['gather']> = {
     return [{ shape: [...ids.shape, ...table.shape.slice(1)], dtype: isBlockFormat(table.dtype) ? 'f32' : table.dtype }];
   },
   vjp: (b, _a, [table, ids], _y, [dy], wanted) => [
-    wanted[0] ? b.one('scatter', { mode: 'add' }, [b.fill(0, table!.shape, table!.dtype), ids!, dy!]) : null, null,
+    wanted[0] ? b.one('scatter', { mode: 'add' }, [b.fill(0, table!.shape, table!.dtype), ids!, dy!]) : null,
+    null,
   ],
   flops: () => 0,
   bytes: (_a, [table, ids], [y]) => bytesOf(ids!) + sizeOf(ids!.shape) * rowSize(table!.shape) * DTYPE_BYTES[table!.dtype] + bytesOf(y!),

@@ -32,7 +32,9 @@ export const linearCrossEntropyGrad: Op<OpAttrs['linearCrossEntropyGrad']> = {
     }), [logits, column(lse!), ids, column(targets!), column(dlogprob!)]);
     const dw = b.one('matmul', { transA: true, transB: false }, [dlogits, h!, null], 'f32');
     return [
-      logprob!, lse!, b.one('matmul', { transA: false, transB: false }, [dlogits, w!, null], h!.dtype === 'f32' ? 'f32' : undefined),
+      logprob!,
+      lse!,
+      b.one('matmul', { transA: false, transB: false }, [dlogits, w!, null], h!.dtype === 'f32' ? 'f32' : undefined),
       addend ? b.call('add', dw, addend) : dw,
     ];
   },

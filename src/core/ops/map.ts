@@ -5,9 +5,7 @@ import type { OpAttrs } from '../op-attrs.ts';
 import type { Op, Sample } from '../op.ts';
 import { broadcastShape, refuse, required } from '../check.ts';
 import { isFloating } from '../dtype.ts';
-import {
-  IDENTITY, allocateRegisters, callOf, differentiateExpression, evaluateExpression, expression, type Expression, type ScalarInstruction,
-} from '../expression.ts';
+import { IDENTITY, allocateRegisters, callOf, differentiateExpression, evaluateExpression, expression, type Expression, type ScalarInstruction } from '../expression.ts';
 import { SCALAR_RULES, scalarFnOf, type ScalarFn } from '../scalar.ts';
 import { sizeOf } from '../shape.ts';
 
@@ -36,7 +34,8 @@ const functions = (Object.keys(SCALAR_RULES) as ScalarFn[]).filter((fn) => fn !=
   name: fn,
   attrs: { expression: callOf(fn), dtypes: ['f32'] },
   inputs: Array.from({ length: SCALAR_RULES[fn].arity }, () => ({
-    shape: [3, 37], ...(['log', 'sqrt', 'rsqrt', 'pow', 'div', 'recip'].includes(fn) ? { fill: positive } : {}),
+    shape: [3, 37],
+    ...(['log', 'sqrt', 'rsqrt', 'pow', 'div', 'recip'].includes(fn) ? { fill: positive } : {}),
   })),
 }));
 
@@ -66,7 +65,9 @@ export const map: Op<OpAttrs['map']> = {
     const dtypes = inputs.map((i) => x[i]!.dtype);
     const full = b.apply('map', { expression: derivative, dtypes, shape: y[0]!.shape }, [...x, ...given]);
     const result: (ReturnType<typeof b.reshape> | null)[] = x.map(() => null);
-    inputs.forEach((i, k) => { result[i] = b.sumTo(full[k]!, x[i]!.shape); });
+    inputs.forEach((i, k) => {
+      result[i] = b.sumTo(full[k]!, x[i]!.shape);
+    });
     return result;
   },
   flops: (a, _x, y) => a.expression.code.filter(({ fn }) => fn !== 'const').length * sizeOf(y[0]!.shape),
@@ -77,7 +78,9 @@ export const map: Op<OpAttrs['map']> = {
     const shape = y[0]!.shape as number[];
     forEachElement(shape, x.map((array) => broadcastStrides(array!.shape, shape)), (flat, at) => {
       const values = evaluateExpression(a.expression, x.map((array, k) => array!.data[at[k]!]!));
-      values.forEach((value, i) => { outs[i]!.data[flat] = y[i]!.dtype === 'i32' ? Math.trunc(value) : value; });
+      values.forEach((value, i) => {
+        outs[i]!.data[flat] = y[i]!.dtype === 'i32' ? Math.trunc(value) : value;
+      });
     });
     return outs;
   },
@@ -90,7 +93,8 @@ export const map: Op<OpAttrs['map']> = {
     { name: 'cast', attrs: { expression: IDENTITY, dtypes: ['bf16'] }, inputs: [{ shape: [3, 33] }] },
     { name: 'from i32', attrs: { expression: IDENTITY, dtypes: ['f32'] }, inputs: [{ shape: [40], dtype: 'i32', fill: (i) => i - 20 }] },
     {
-      name: 'swiglu', inputs: [{ shape: [6, 64] }, { shape: [6, 64] }],
+      name: 'swiglu',
+      inputs: [{ shape: [6, 64] }, { shape: [6, 64] }],
       attrs: { expression: expression(2, (e, g, u) => e.call('mul', e.call('mul', g!, e.call('sigmoid', g!)), u!)), dtypes: ['f32'] },
     },
   ],

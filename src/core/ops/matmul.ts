@@ -27,8 +27,7 @@ export const matmul: Op<OpAttrs['matmul']> = {
     return [{ shape, dtype: left.dtype }];
   },
   vjp(b, a, [x, w, c], _y, [dy], wanted) {
-    const product = (left: typeof x, right: typeof x, transA: boolean, transB: boolean, like: typeof x) =>
-      b.one('matmul', { transA, transB }, [left!, right!, null], like!.dtype === 'f32' ? 'f32' : undefined);
+    const product = (left: typeof x, right: typeof x, transA: boolean, transB: boolean, like: typeof x) => b.one('matmul', { transA, transB }, [left!, right!, null], like!.dtype === 'f32' ? 'f32' : undefined);
     const dx = wanted[0] ? (a.transA ? product(w, dy, a.transB, true, x) : product(dy, w, false, !a.transB, x)) : null;
     const dw = wanted[1] ? (a.transB ? product(dy, x, true, a.transA, w) : product(x, dy, !a.transA, false, w)) : null;
     return [dx, dw, c === undefined ? null : dy!];
@@ -60,10 +59,13 @@ export const matmul: Op<OpAttrs['matmul']> = {
     return [out];
   },
   samples: [
-    ...[false, true].flatMap((transA) => [false, true].map((transB) => ({
-      name: `${transA ? 't' : 'n'}${transB ? 't' : 'n'}`, attrs: { transA, transB },
-      inputs: [{ shape: transA ? [31, 37] : [37, 31] }, { shape: transB ? [19, 31] : [31, 19] }, null],
-    }))),
+    ...[false, true].flatMap((transA) =>
+      [false, true].map((transB) => ({
+        name: `${transA ? 't' : 'n'}${transB ? 't' : 'n'}`,
+        attrs: { transA, transB },
+        inputs: [{ shape: transA ? [31, 37] : [37, 31] }, { shape: transB ? [19, 31] : [31, 19] }, null],
+      }))
+    ),
     { name: 'addend', attrs: { transA: true, transB: false }, inputs: [{ shape: [40, 17] }, { shape: [40, 33] }, { shape: [17, 33] }] },
     { name: 'batched', attrs: { transA: false, transB: true }, inputs: [{ shape: [3, 10, 7] }, { shape: [3, 11, 7] }, null] },
   ],

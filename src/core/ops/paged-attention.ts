@@ -26,7 +26,8 @@ export const pagedAttention: Op<OpAttrs['pagedAttention']> = {
     const [n, h, d] = q!.shape.map(maxOf) as [number, number, number];
     const kv = maxOf(kCache!.shape[1]!), dv = maxOf(vCache!.shape[2]!), g = h / kv, l = maxOf(slotTable!.shape[1]!);
     const slots = b.reshape(b.one('gather', {}, [slotTable!, seqs!]), [n * l]);
-    const rows = (cache: typeof q, size: number) => // [N·KV, L, size]
+    const rows = (cache: typeof q, size: number) =>
+      // [N·KV, L, size]
       b.reshape(b.one('permute', { perm: [0, 2, 1, 3] }, [b.reshape(b.one('gather', {}, [cache!, slots]), [n, l, kv, size])]), [n * kv, l, size]);
     const raw = b.one('matmul', { transA: false, transB: true }, [b.reshape(q!, [n * kv, g, d]), rows(kCache!, d), null]); // [N·KV, G, L]
     const key = b.reshape(b.one('iota', { length: l, dtype: 'f32' }, []), [1, 1, l]), last = b.reshape(positions!, [n, 1, 1]);
@@ -79,8 +80,11 @@ function zeroWhereAbsent(b: Parameters<(typeof pagedAttention & { kind: 'named' 
 /** Sequences of `l` positions whose slots are interleaved in the cache. */
 function sample(n: number, h: number, kv: number, d: number, s: number, l: number): SampleInput[] {
   return [
-    { shape: [n, h, d] }, { shape: [s * l, kv, d] }, { shape: [s * l, kv, d] },
+    { shape: [n, h, d] },
+    { shape: [s * l, kv, d] },
+    { shape: [s * l, kv, d] },
     { shape: [s, l], dtype: 'i32', fill: (i) => (i % l) * s + Math.floor(i / l) },
-    { shape: [n], dtype: 'i32', fill: (i) => i % s }, { shape: [n], dtype: 'i32', fill: (i) => (l - 1 - 2 * i + 8 * l) % l },
+    { shape: [n], dtype: 'i32', fill: (i) => i % s },
+    { shape: [n], dtype: 'i32', fill: (i) => (l - 1 - 2 * i + 8 * l) % l },
   ];
 }

@@ -18,7 +18,9 @@ export const permute: Op<OpAttrs['permute']> = {
   flops: () => 0,
   reference(a, [x], [y]) {
     const out = ndarray(y!.shape as number[]), strides = stridesOf(x!.shape);
-    forEachElement(out.shape, [a.perm.map((axis) => strides[axis]!)], (flat, [at]) => { out.data[flat] = x!.data[at!]!; });
+    forEachElement(out.shape, [a.perm.map((axis) => strides[axis]!)], (flat, [at]) => {
+      out.data[flat] = x!.data[at!]!;
+    });
     return [out];
   },
   samples: [

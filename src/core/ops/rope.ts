@@ -35,7 +35,10 @@ export const rope: Op<OpAttrs['rope']> = {
     return [b.reshape(rest ? b.one('concat', { axis: 1 }, [joined, rest]) : joined, [n, h, d])];
   },
   vjp: (b, a, [, positions, cos, sin], _y, [dy]) => [
-    b.one('rope', { ...a, inverse: !a.inverse }, [dy!, positions!, cos!, sin!]), null, null, null,
+    b.one('rope', { ...a, inverse: !a.inverse }, [dy!, positions!, cos!, sin!]),
+    null,
+    null,
+    null,
   ],
   flops: (_a, [x]) => 3 * sizeOf(x!.shape),
   bytes: (_a, [x, positions, cos], [y]) => bytesOf(x!) + bytesOf(positions!) + 8 * maxOf(x!.shape[0]!) * rowSize(cos!.shape) + bytesOf(y!), // a row of both tables a token

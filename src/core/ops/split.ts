@@ -32,7 +32,9 @@ export const split: Op<OpAttrs['split']> = {
     const strides = stridesOf(x!.shape);
     return y.map((meta, part) => {
       const out = ndarray(meta.shape as number[]), base = startOf(a.sizes, part) * strides[a.axis]!;
-      forEachElement(out.shape, [strides], (flat, [at]) => { out.data[flat] = x!.data[base + at!]!; });
+      forEachElement(out.shape, [strides], (flat, [at]) => {
+        out.data[flat] = x!.data[base + at!]!;
+      });
       return out;
     });
   },

@@ -18,13 +18,17 @@ export function encode(graph: Graph, layout: Layout): { bytes: Uint8Array; dims:
     if (at < 0) at = dims.push(dim) - 1;
     return -1 - at;
   };
-  const indexOf = ({ space, name }: Place['buffer']): number =>
-    space === 'input' ? names.indexOf(name) : space === 'state' ? stateIds.indexOf(name) : 0;
+  const indexOf = ({ space, name }: Place['buffer']): number => space === 'input' ? names.indexOf(name) : space === 'state' ? stateIds.indexOf(name) : 0;
   const operand = (t: Tensor | null): Operand => {
     if (t === null) return ABSENT;
     const { buffer, offset, stride0 } = layout.places.get(t)!;
     return {
-      space: buffer.space, dtype: t.dtype, index: indexOf(buffer), byteOffset: buffer.offset + offset, stride0, dims: t.shape.map(dimOf),
+      space: buffer.space,
+      dtype: t.dtype,
+      index: indexOf(buffer),
+      byteOffset: buffer.offset + offset,
+      stride0,
+      dims: t.shape.map(dimOf),
     };
   };
   const inputs = names.map((name, index): Operand => {
@@ -42,11 +46,17 @@ export function encode(graph: Graph, layout: Layout): { bytes: Uint8Array; dims:
     states: layout.states.map((state) => ({ id: state.id, bytes: bytesOf(state.meta) })),
     outputs: Object.values(graph.outputs).map(operand),
     instructions: layout.instructions.map(({ node, workspace }) => ({
-      op: node.op, commits: node.outs.some(durable), attrs: opOf(node.op).attrs.encode(node.attrs),
-      workspaceOffset: workspace.offset, workspaceBytes: workspace.bytes,
-      inputs: node.inputs.map(operand), outputs: node.outs.map(operand),
+      op: node.op,
+      commits: node.outs.some(durable),
+      attrs: opOf(node.op).attrs.encode(node.attrs),
+      workspaceOffset: workspace.offset,
+      workspaceBytes: workspace.bytes,
+      inputs: node.inputs.map(operand),
+      outputs: node.outs.map(operand),
     })),
-    get dims() { return dims.map(({ max }) => max); }, // known once all operands were seen
+    get dims() {
+      return dims.map(({ max }) => max);
+    }, // known once all operands were seen
   };
   return { bytes: encodeProgram(program), dims };
 }

@@ -56,7 +56,7 @@ function fuseCovered(graph: Graph): Graph {
     return copy.outs;
   };
   for (const t of Object.values(graph.inputs)) again(t.node);
-  for (const node of nodes) if (!coveredBy.has(node)) for (const t of node.outs) outputOf(t);
+  for (const node of nodes) if (!coveredBy.has(node)) { for (const t of node.outs) outputOf(t); }
   const outputs = Object.fromEntries(Object.entries(graph.outputs).map(([name, t]) => [name, outputOf(t)]));
   const inputs = Object.fromEntries(Object.entries(graph.inputs).map(([name, t]) => [name, outputOf(t)]));
   return { inputs, outputs, writes: graph.writes.map(([state, t]) => [state, outputOf(t)] as const) };
@@ -71,8 +71,7 @@ function isSum(node: Node): boolean {
 }
 
 /** Whether an addend slot is free: absent, or a constant zero. */
-const isFree = (t: Tensor | null | undefined): boolean =>
-  t === null || t === undefined || (t.node.op === 'fill' && (t.node.attrs as OpAttrs['fill']).value === 0);
+const isFree = (t: Tensor | null | undefined): boolean => t === null || t === undefined || (t.node.op === 'fill' && (t.node.attrs as OpAttrs['fill']).value === 0);
 
 /** Repeats until no sum can move: a sum of sums moves one operator at a time. */
 function fuseAddends(graph: Graph): Graph {

@@ -84,7 +84,10 @@ class Planner {
     const activationBytes = highWater(this.#arena, this.#nodes.length + 1);
     return {
       instructions: instructions.map((node, i) => ({ node, workspace: { offset: scratch[i]!.offset, bytes: scratch[i]!.bytes } })),
-      places: this.#places, states: [...this.#states.values()].map(({ state }) => state), arenaBytes, activationBytes,
+      places: this.#places,
+      states: [...this.#states.values()].map(({ state }) => state),
+      arenaBytes,
+      activationBytes,
     };
   }
 
@@ -92,10 +95,10 @@ class Planner {
   #findLastUses(): void {
     const use = (t: Tensor, at: number): void => {
       this.#lastUse.set(t, Math.max(this.#lastUse.get(t) ?? -1, at));
-      if (opOf(t.node.op).kind === 'view') for (const source of t.node.inputs) use(source!, at);
+      if (opOf(t.node.op).kind === 'view') { for (const source of t.node.inputs) use(source!, at); }
     };
     this.#nodes.forEach((node, at) => {
-      if (opOf(node.op).kind !== 'view') for (const t of node.inputs) if (t !== null) use(t, at);
+      if (opOf(node.op).kind !== 'view') { for (const t of node.inputs) if (t !== null) use(t, at); }
     });
     for (const t of Object.values(this.#graph.outputs)) use(t, Infinity);
     for (const [, t] of this.#graph.writes) use(t, Infinity);
@@ -108,8 +111,10 @@ class Planner {
     for (const node of this.#nodes) {
       if (node.op !== 'concat' || (node.attrs as OpAttrs['concat']).axis !== 1) continue;
       const roots = node.inputs.map((t) => rootOfReshapes(t!));
-      const fits = roots.every((t, i) => isInstruction(t.node) && t.dtype === node.outs[0]!.dtype && uses.get(node.inputs[i]!) === 1
-        && opOf(t.node.op).inPlace === undefined && !this.#joined.has(t) && !this.#writtenTo.has(t) && this.#onlyRows(t, node, uses));
+      const fits = roots.every((t, i) =>
+        isInstruction(t.node) && t.dtype === node.outs[0]!.dtype && uses.get(node.inputs[i]!) === 1
+        && opOf(t.node.op).inPlace === undefined && !this.#joined.has(t) && !this.#writtenTo.has(t) && this.#onlyRows(t, node, uses)
+      );
       if (!fits || new Set(roots).size !== roots.length) continue;
       let start = 0;
       roots.forEach((t, i) => {
@@ -158,7 +163,7 @@ class Planner {
     let known = this.#states.get(state.id);
     if (known === undefined) {
       const buffer: Buffer = { space: 'state', name: state.id, bytes: bytesOf(state.meta), first: -1, last: Infinity, offset: 0 };
-      this.#states.set(state.id, (known = { state, buffer }));
+      this.#states.set(state.id, known = { state, buffer });
     }
     return known.buffer;
   }
@@ -227,8 +232,11 @@ class Planner {
     const { space, name } = place.buffer;
     const unsaid = space === 'state' && !this.#graph.writes.some(([state]) => state.id === name);
     if (!late && space !== 'input' && !unsaid) return;
-    const why = unsaid ? `the graph does not say that it writes "${name}"`
-      : space === 'input' ? 'it is an input of the run' : 'its old value is still needed afterwards';
+    const why = unsaid ?
+      `the graph does not say that it writes "${name}"`
+      : space === 'input'
+      ? 'it is an input of the run'
+      : 'its old value is still needed afterwards';
     throw new CapacityError(`Cannot run "${node.op}" (${node.scope}) in place on ${source.node.op} "${source.node.scope}": ${why}. Copy it first.`, { need: bytesOf(source), have: 0 });
   }
 
@@ -308,6 +316,6 @@ function highWater(buffers: readonly Buffer[], end: number): number {
     change[Math.min(last, end) + 1]! -= bytes;
   }
   let now = 0, peak = 0;
-  for (const delta of change) peak = Math.max(peak, (now += delta));
+  for (const delta of change) peak = Math.max(peak, now += delta);
   return peak;
 }

@@ -15,7 +15,7 @@ export function precision(graph: Graph, compute: 'f32' | 'bf16'): Graph {
     if (rule === undefined) return null;
     const cast = (t: Tensor): Tensor => {
       let low = lowered.get(t);
-      if (low === undefined) lowered.set(t, (low = b.cast(t, compute)));
+      if (low === undefined) lowered.set(t, low = b.cast(t, compute));
       return low;
     };
     const operands = inputs.map((t, i) => (t?.dtype === 'f32' && rule.inputs.includes(i) ? cast(t) : t));

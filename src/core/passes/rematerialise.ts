@@ -49,7 +49,7 @@ function candidates(graph: Graph): Candidate[] {
     if (!uses.has(t.node)) uses.set(t.node, []);
     uses.get(t.node)!.push(id);
   };
-  for (const node of nodes) if (opOf(node.op).kind !== 'view') for (const t of node.inputs) if (t !== null) use(t, node.id);
+  for (const node of nodes) if (opOf(node.op).kind !== 'view') { for (const t of node.inputs) if (t !== null) use(t, node.id); }
   const outputs = new Set([...Object.values(graph.outputs), ...graph.writes.map(([, t]) => t)].map((t) => t.node));
   const span = nodes[nodes.length - 1]!.id - nodes[0]!.id;
   const found: Candidate[] = [];

@@ -24,7 +24,10 @@ function visit(root: Node, before: ReadonlyMap<Node, ReadonlySet<Node>>, state: 
   const stack = [root];
   while (stack.length > 0) {
     const node = stack[stack.length - 1]!;
-    if (state.get(node) === 'done') { stack.pop(); continue; }
+    if (state.get(node) === 'done') {
+      stack.pop();
+      continue;
+    }
     const waiting = [...before.get(node)!].filter((other) => state.get(other) !== 'done' && state.get(other) !== 'open');
     if (waiting.length === 0 || state.get(node) === 'open') {
       state.set(node, 'done');
@@ -43,9 +46,9 @@ function readersOf(nodes: readonly Node[]): Map<Tensor, Node[]> {
   const read = (t: Tensor, reader: Node): void => {
     if (!readers.has(t)) readers.set(t, []);
     readers.get(t)!.push(reader);
-    if (opOf(t.node.op).kind === 'view') for (const source of t.node.inputs) read(source!, reader);
+    if (opOf(t.node.op).kind === 'view') { for (const source of t.node.inputs) read(source!, reader); }
   };
-  for (const node of nodes) if (opOf(node.op).kind !== 'view') for (const t of node.inputs) if (t !== null) read(t, node);
+  for (const node of nodes) if (opOf(node.op).kind !== 'view') { for (const t of node.inputs) if (t !== null) read(t, node); }
   return readers;
 }
 

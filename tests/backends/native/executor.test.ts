@@ -66,7 +66,9 @@ describe('NativeExecutor', () => {
 
   it('run() profiles each instruction', async () => {
     let seconds = new Float64Array(0);
-    await executor.run(executor.load(slow(5)), {}, { profile: (times) => { seconds = times; } });
+    await executor.run(executor.load(slow(5)), {}, { profile: (times) => {
+      seconds = times;
+    } });
     expect(seconds).toHaveLength(7);
     expect(Math.min(...seconds)).toBeGreaterThan(0);
     expect(seconds[0]).toBeLessThan(10);

@@ -134,7 +134,9 @@ describe('the native core in a worker thread', () => {
       const worker = new Worker(script(end), { eval: true, workerData: { addon, bytes: slow(800, true).bytes } });
       worker.on('error', () => {});
       worker.on('message', () => void worker.terminate());
-      await new Promise((next) => { worker.on('exit', next); });
+      await new Promise((next) => {
+        worker.on('exit', next);
+      });
     }
   });
 });

@@ -32,11 +32,11 @@ export function state(id: string, shape: number[], dtype: DType = 'f32'): State 
 
 /** Encodes a program; its states take the bytes of their shapes. */
 export function program(
-  draft: Partial<DecodedProgram>, names: { inputs?: string[]; outputs?: string[]; dims?: string[]; states?: State[] } = {},
+  draft: Partial<DecodedProgram>,
+  names: { inputs?: string[]; outputs?: string[]; dims?: string[]; states?: State[] } = {},
 ): ExecutableProgram {
   const full: DecodedProgram = { arenaBytes: 0, dims: [], inputs: [], states: [], outputs: [], instructions: [], ...draft };
-  const metas = (list: string[], operands: readonly Operand[]): ExecutableProgram['inputs'] =>
-    Object.fromEntries(list.map((name, i) => [name, { shape: [], dtype: operands[i]?.dtype ?? 'f32' }]));
+  const metas = (list: string[], operands: readonly Operand[]): ExecutableProgram['inputs'] => Object.fromEntries(list.map((name, i) => [name, { shape: [], dtype: operands[i]?.dtype ?? 'f32' }]));
   return {
     bytes: encodeProgram(full),
     inputs: metas(names.inputs ?? [], full.inputs),
@@ -67,7 +67,8 @@ export function slow(instructions: number, commitsFirst = false): ExecutableProg
       states: [{ id: 'begun', bytes: 4 }, { id: 'done', bytes: 4 }],
       outputs: [done],
       instructions: [
-        step('fill', [], [begun], { attrs: [1], commits: commitsFirst }), ...fills,
+        step('fill', [], [begun], { attrs: [1], commits: commitsFirst }),
+        ...fills,
         step('fill', [], [done], { attrs: [1], commits: true }),
       ],
     },
@@ -78,5 +79,8 @@ export function slow(instructions: number, commitsFirst = false): ExecutableProg
 /** Resolves when a run of slow() is in progress: its state is memory that both sides see. */
 export async function hasBegun(executor: { state(id: string): ArrayLike<number> }): Promise<void> {
   const begun = executor.state('begun');
-  while (begun[0] !== 1) await new Promise((next) => { setImmediate(next); });
+  while (begun[0] !== 1)
+    await new Promise((next) => {
+      setImmediate(next);
+    });
 }

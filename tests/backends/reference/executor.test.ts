@@ -118,7 +118,9 @@ describe('ReferenceExecutor', () => {
   it('run() reports the seconds of each instruction', async () => {
     const { executor, handle, program } = loaded(), x = random(24, 3);
     let seconds = new Float64Array(0);
-    await executor.run(handle, { x }, { profile: (found) => { seconds = Float64Array.from(found); } });
+    await executor.run(handle, { x }, { profile: (found) => {
+      seconds = Float64Array.from(found);
+    } });
     expect(seconds.length).toBe(decodeProgram(program.bytes).instructions.length);
     expect(seconds.every((s) => s >= 0)).toBe(true);
   });
