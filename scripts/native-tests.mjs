@@ -2,8 +2,10 @@
 // tests/native/runtime is one program, each tests/native/*.cc is one for every instruction set of this processor (it
 // includes the kernels that it checks).
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { INSTRUCTION_SETS, NATIVE, compileAll, findCompiler, kernelFiles, link, objectOf, runtimeHeaders, runtimeObjects } from './build-native.mjs';
 import { BuildError, ROOT } from './project.mjs';
@@ -53,17 +55,26 @@ export async function nativeTests(flavour) {
   }
   const list = [...runtime, ...programs.flatMap((program) => program.own)];
   const keys = await compileAll(list, compiler);
-  let failed = 0;
   for (const { name, own } of programs) {
-    const parts = [...runtime, ...own], target = join(folder, name);
-    await link(compiler, parts.map((job) => job.object), ['-pthread', ...linking], target, parts.map((job) => keys[list.indexOf(job)]));
-    for (const env of runs) {
-      const { status, signal, stdout, stderr } = spawnSync(target, [], { encoding: 'utf8', env: { ...process.env, ...env } });
-      console.log(`${status === 0 ? 'passed' : 'FAILED'} ${name} (${[flavour, ...Object.values(env)].join(', ')})`);
-      if (status === 0) continue;
-      failed++;
-      console.error(`${stdout}${stderr}${signal === null ? '' : `It was ended by ${signal}.`}`);
-    }
+    const parts = [...runtime, ...own];
+    await link(compiler, parts.map((job) => job.object), ['-pthread', ...linking], join(folder, name), parts.map((job) => keys[list.indexOf(job)]));
   }
-  if (failed > 0) throw new BuildError(`${failed} of ${programs.length * runs.length} runs of native test programs failed; each can be run alone from ${folder}.`);
+  const waiting = programs.flatMap(({ name }) => runs.map((env) => ({ name, env }))), total = waiting.length;
+  let failed = 0;
+  const work = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) failed += (await passes(folder, flavour, next)) ? 0 : 1;
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work)); // most of them have one busy thread
+  if (failed > 0) throw new BuildError(`${failed} of ${total} runs of native test programs failed; each can be run alone from ${folder}.`);
+}
+
+/** Runs one program, and says how that went. */
+async function passes(folder, flavour, { name, env }) {
+  const child = spawn(join(folder, name), { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
+  const [status, signal] = await once(child, 'close');
+  console.log(`${status === 0 ? 'passed' : 'FAILED'} ${name} (${[flavour, ...Object.values(env)].join(', ')})`);
+  if (status !== 0) console.error(`${said}${signal === null ? '' : `It was ended by ${signal}.`}`);
+  return status === 0;
 }
