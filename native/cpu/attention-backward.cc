@@ -167,13 +167,9 @@ void backwardQueries(const Backward& f, const Scratch& s, Span segment, int64_t 
     const Writer<Kind::any> to = outRow<Kind::any>(f.call.out[0], begin + i, head * f.width);
     eachVector(f.width, [&](int64_t c, auto tag) { to.put(c, load(s.dq + i * padded(f.width) + c), tag); });
   }
-  const int64_t wide = padded(f.width);
-  if (count == 1 || !hasNaN(s.dq, count, wide, wide)) return;
   // A row whose lse or Δ is NaN is so by itself.
-  bool isLeaked[TILE_QUERIES];
-  for (int64_t i = 0; i < count; i++) isLeaked[i] = s.lse[i] == s.lse[i] && s.delta[i] == s.delta[i] && hasNaN(s.dq + i * wide, wide);
-  for (int64_t i = 0; i < count; i++)
-    if (isLeaked[i]) backwardQueries(f, s, segment, begin + i, head, range, {true, false}, 1);
+  repairRows(s.dq, count, padded(f.width), [&](int64_t i) { return isNaN(s.lse[i]) || isNaN(s.delta[i]); },
+             [&](int64_t i) { backwardQueries(f, s, segment, begin + i, head, range, {true, false}, 1); });
 }
 
 void clearKeys(const Backward& f, Span range, int64_t kvHead) {
@@ -194,7 +190,7 @@ void repairKeys(const Backward& f, const Scratch& s, Span segment, Span range, i
     const float *k = f.dk + j * f.dkRow + kvHead * f.dkHead, *v = f.dv + j * f.dvRow + kvHead * f.dvHead;
     if (!hasNaN(k, padded(f.width)) && !hasNaN(v, padded(f.outWidth))) continue;
     const float own = lse.as<float>()[j * lse.stride0 + kvHead * f.group];
-    if (own != own) continue;
+    if (isNaN(own)) continue;
     clearKeys(f, {j, j + 1}, kvHead);
     for (int64_t begin = segment.begin + (j - segment.begin) / TILE_QUERIES * TILE_QUERIES; begin < segment.end && f.firstKey(begin) <= j; begin += TILE_QUERIES)
       for (int64_t g = 0; g < f.group; g++) {

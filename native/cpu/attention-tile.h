@@ -234,6 +234,18 @@ inline bool hasNaN(const float* first, int64_t rows, int64_t stride, int64_t wid
 }
 inline bool hasNaN(const float* row, int64_t width) { return hasNaN(row, 1, 0, width); }
 
+// Calls again(i) for each of `count` rows of `width` that is NaN though ownNaN(i), what makes it so by itself, is not.
+// All are found first: again() may use their memory.
+template <class OwnNaN, class Again>
+inline void repairRows(const float* rows, int64_t count, int64_t width, const OwnNaN& ownNaN, const Again& again) {
+  if (count == 1 || !hasNaN(rows, count, width, width)) return;
+  bool isLeaked[TILE_QUERIES];
+  for (int64_t i = 0; i < count; i++) isLeaked[i] = !ownNaN(i) && hasNaN(rows + i * width, width);
+  for (int64_t i = 0; i < count; i++)
+    if (isLeaked[i]) again(i);
+}
+inline bool isNaN(float x) { return x != x; }
+
 // First key that token i attends.
 inline int64_t firstKey(const View& starts, int64_t i, int64_t window) {
   const int64_t start = starts.as<int32_t>()[i * starts.stride0];

@@ -57,12 +57,9 @@ void attendQueries(const Forward& f, int64_t begin, int64_t count, int64_t from,
     attendTile(queries, f.width, tile, reach, f.kind, state, outWidth, scores);
   }
   writeOut(f, begin, head, count, state);
-  if (count == 1 || !hasNaN(state.out, count, outWidth, outWidth)) return;
   // A row whose sum is NaN has such a score itself.
-  bool isLeaked[TILE_QUERIES];
-  for (int64_t i = 0; i < count; i++) isLeaked[i] = state.total[i] == state.total[i] && hasNaN(state.out + i * outWidth, outWidth);
-  for (int64_t i = 0; i < count; i++)
-    if (isLeaked[i]) attendQueries(f, begin + i, 1, from, head, scratch);
+  repairRows(state.out, count, outWidth, [&](int64_t i) { return isNaN(state.total[i]); },
+             [&](int64_t i) { attendQueries(f, begin + i, 1, from, head, scratch); });
 }
 
 }  // namespace attention_detail

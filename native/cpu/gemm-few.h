@@ -7,9 +7,6 @@
 
 namespace athanor::ATHANOR_ISA::gemm {
 
-// Accumulators of LANES columns for every row, and a transposed block of w, must fit the registers.
-constexpr int64_t DIRECT_ROWS = 4;
-
 // The bits of LANES rows of w from `block` on, a float's width of each, transposed.
 inline void loadTransposed(const char* block, int64_t wBytes, F32 (&r)[LANES]) {
 #pragma GCC unroll 16
@@ -19,15 +16,11 @@ inline void loadTransposed(const char* block, int64_t wBytes, F32 (&r)[LANES]) {
 
 // acc = Σ_k x(i, k) · w(column, k) for Rows rows and NR columns, k in lanes. w points at the element (first column, first
 // k), x's rows lie xBytes apart. T is float (also for pairs) or bf16.
-template <int Rows, class Lane, class T>
+template <class Lane, class T, int Rows>
 inline __attribute__((always_inline)) void multiplyDirect(int64_t steps, const char* x, int64_t xBytes, const char* w,
                                                           int64_t wBytes, F32 (&acc)[Rows][NV]) {
-#pragma GCC unroll 4
-  for (int i = 0; i < Rows; i++)
-#pragma GCC unroll 4
-    for (int v = 0; v < NV; v++) acc[i][v] = zero();
-  // A cache line of each row at a time: with rows of a multiple of 4096 bytes no more than 8 lines share a set of L1.
-  // Two bf16 are transposed as one float, half the shuffles, and then taken apart. The vectors take turns within the line,
+  clear(acc);
+  // A cache line of each row at a time. (Rows of a multiple of 4096 bytes share a set of L1: docs/log.md.) Two bf16 are transposed as one float, half the shuffles, and then taken apart. The vectors take turns within the line,
   // since one chain of FMAs alone waits for itself.
   constexpr int64_t LINE = 64 / int64_t(sizeof(T));
   constexpr int WITHIN = int(4 / sizeof(T));  // elements of k in a float's width
@@ -44,7 +37,7 @@ inline __attribute__((always_inline)) void multiplyDirect(int64_t steps, const c
         for (int l = 0; l < LANES; l++)
 #pragma GCC unroll 2
           for (int half = 0; half < WITHIN; half++) {
-            const F32 column = WITHIN == 1 ? r[l] : (F32)(half == 0 ? (U32)r[l] << 16 : (U32)r[l] & 0xffff0000u);
+            const F32 column = WITHIN == 1 ? r[l] : half == 0 ? lowHalf(r[l]) : highHalf(r[l]);
 #pragma GCC unroll 4
             for (int i = 0; i < Rows; i++)
               acc[i][v] = Lane::multiplyAdd(Lane::element(x + i * xBytes + 4 * (k + part + WITHIN * l + half)), column, acc[i][v]);
@@ -67,19 +60,6 @@ inline __attribute__((always_inline)) void multiplyDirect(int64_t steps, const c
       for (int i = 0; i < Rows; i++)
         acc[i][v] = Lane::multiplyAdd(Lane::element(x + i * xBytes + 4 * k), column, acc[i][v]);
     }
-}
-
-// `rows` rows × NR columns from `column` on.
-template <class Lane, class T, int Rows = int(DIRECT_ROWS)>
-void runDirect(int rows, int64_t steps, const char* x, int64_t xBytes, const char* w, int64_t wBytes, const Finish& f,
-               int64_t row, int64_t column) {
-  if (rows == Rows) {
-    F32 acc[Rows][NV];
-    multiplyDirect<Rows, Lane, T>(steps, x, xBytes, w, wBytes, acc);
-    finishTile<Rows>(acc, f, row, column, 0, NR);
-  } else if constexpr (Rows > 1) {
-    runDirect<Lane, T, Rows - 1>(rows, steps, x, xBytes, w, wBytes, f, row, column);
-  }
 }
 
 }  // namespace athanor::ATHANOR_ISA::gemm

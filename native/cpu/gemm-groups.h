@@ -12,9 +12,6 @@ inline const float* unitsOf(const Operand& b, int64_t n, int64_t rows, int64_t k
   return static_cast<const float*>(b.data) + n * (b.stride / 2) + k / 2 * rows;
 }
 
-inline F32 lowHalf(F32 pair) { return (F32)((U32)pair << 16); }
-inline F32 highHalf(F32 pair) { return (F32)((U32)pair & 0xffff0000u); }
-
 // As packBlock.
 template <class Lane>
 void packGroups(const Operand& b, int64_t n, int64_t k0, int64_t kc, int64_t n0, int64_t columns, float* panels) {
@@ -43,10 +40,7 @@ void packGroups(const Operand& b, int64_t n, int64_t k0, int64_t kc, int64_t n0,
 template <class Lane, int Rows>
 inline __attribute__((always_inline)) void multiplyGroups(int64_t steps, const char* x, int64_t xBytes, const float* units,
                                                           int64_t across, F32 (&acc)[Rows][NV]) {
-#pragma GCC unroll 4
-  for (int i = 0; i < Rows; i++)
-#pragma GCC unroll 4
-    for (int v = 0; v < NV; v++) acc[i][v] = zero();
+  clear(acc);
 #pragma GCC unroll 4
   for (int64_t u = 0; u < steps; u++)
 #pragma GCC unroll 4
@@ -63,18 +57,6 @@ inline __attribute__((always_inline)) void multiplyGroups(int64_t steps, const c
         }
       }
     }
-}
-
-template <class Lane, int Rows = 4>
-void runGroups(int rows, int64_t steps, const char* x, int64_t xBytes, const float* units, int64_t across, const Finish& f,
-               int64_t row, int64_t column) {
-  if (rows == Rows) {
-    F32 acc[Rows][NV];
-    multiplyGroups<Lane, Rows>(steps, x, xBytes, units, across, acc);
-    finishTile<Rows>(acc, f, row, column, 0, NR);
-  } else if constexpr (Rows > 1) {
-    runGroups<Lane, Rows - 1>(rows, steps, x, xBytes, units, across, f, row, column);
-  }
 }
 
 }  // namespace athanor::ATHANOR_ISA::gemm

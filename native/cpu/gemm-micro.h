@@ -22,6 +22,10 @@ constexpr int NR = NV * LANES;   // columns of a tile and of a panel of B
 // splat(*p) without the addition of zero that a plain `F32{} + x` costs in the innermost loop (−0 must stay −0).
 inline F32 broadcast(const float* p) { return *p - F32{}; }
 
+// Two bf16 of one float's bits, widened.
+inline F32 lowHalf(F32 pair) { return (F32)((U32)pair << 16); }
+inline F32 highHalf(F32 pair) { return (F32)((U32)pair & 0xffff0000u); }
+
 // What a lane of the packed operands is. One float:
 struct Floats {
   static constexpr int WIDTH = 1;  // elements of K in four bytes
@@ -42,9 +46,7 @@ struct Pairs {
   }
   static F32 multiplyAdd(F32 a, F32 b, F32 sum) {
 #if defined(ATHANOR_EMULATE_BF16)
-    const auto low = [](F32 x) { return (F32)((U32)x << 16); };
-    const auto high = [](F32 x) { return (F32)((U32)x & 0xffff0000u); };
-    return sum + high(a) * high(b) + low(a) * low(b);
+    return sum + highHalf(a) * highHalf(b) + lowHalf(a) * lowHalf(b);
 #else
     return (F32)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 #endif
@@ -55,6 +57,13 @@ constexpr bool HAS_PAIRS = false;
 using Pairs = Floats;
 #endif
 
+template <int Rows> inline __attribute__((always_inline)) void clear(F32 (&acc)[Rows][NV]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; i++)
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; v++) acc[i][v] = zero();
+}
+
 // How the lanes of A lie: (i, k) of the tile at a + i * rowBytes + 4 k, or at a + 4 (i + k * MR).
 enum class Layout { rows, kMajor };
 
@@ -62,10 +71,7 @@ enum class Layout { rows, kMajor };
 template <int Rows, Layout layout, class Lane>
 inline __attribute__((always_inline)) void multiply(int64_t steps, const char* a, int64_t rowBytes, const float* b,
                                                     F32 (&acc)[Rows][NV]) {
-#pragma GCC unroll 16
-  for (int i = 0; i < Rows; i++)
-#pragma GCC unroll 4
-    for (int v = 0; v < NV; v++) acc[i][v] = zero();
+  clear(acc);
 #pragma GCC unroll 4
   for (int64_t k = 0; k < steps; k++) {
     F32 column[NV];

@@ -97,12 +97,12 @@ void runTile(const char* a, int64_t rowBytes, int64_t steps, const float* panels
   }
 }
 
-// The same with the number of rows known at run time only, 1 … Rows.
-template <Layout layout, class Lane, int Rows = MR, class... Args> void runTileOf(int rows, Args... args) {
-  if (rows == Rows)
-    runTile<Rows, layout, Lane>(args...);
-  else if constexpr (Rows > 1)
-    runTileOf<layout, Lane, Rows - 1>(rows, args...);
+// body.template operator()<Rows>() for a number of rows that is known at run time only, 1 … Most.
+template <int Most, class Body> inline void withRows(int rows, const Body& body) {
+  if (rows == Most)
+    body.template operator()<Most>();
+  else if constexpr (Most > 1)
+    withRows<Most - 1>(rows, body);
 }
 
 }  // namespace athanor::ATHANOR_ISA::gemm

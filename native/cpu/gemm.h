@@ -24,6 +24,9 @@ constexpr int GROUP = 8;
 constexpr int64_t SUM_ROWS = 256;
 // Up to so many rows the cost is reading B: pack one panel at a time, so that it is used out of L1.
 constexpr int64_t FEW_ROWS = 32;
+// Up to so many it is not packed at all: accumulators of NV vectors for every row, and a transposed block of B, must fit
+// the registers.
+constexpr int DIRECT_ROWS = 4;
 
 struct Product {
   int64_t m, n, k;
@@ -126,12 +129,12 @@ void runRows(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t
       const int height = int(rows[i + 1] - rows[i]);
       if (p.a.transposed) {
         const char* tile = reinterpret_cast<const char*>(s.tiles + i * TILE_STRIDE);
-        runTileOf<Layout::kMajor, Lane>(height, tile, int64_t(0), steps, s.panels, f, rows[i], n0, columns);
+        withRows<MR>(height, [&]<int Rows>() { runTile<Rows, Layout::kMajor, Lane>(tile, 0, steps, s.panels, f, rows[i], n0, columns); });
         continue;
       }
       if (copied) copyRows<Lane>(p.a, rows[i], height, k0, kc, s.tiles);
       const char* tile = copied ? reinterpret_cast<const char*>(s.tiles) : p.a.at(rows[i], k0);
-      runTileOf<Layout::rows, Lane>(height, tile, rowBytes, steps, s.panels, f, rows[i], n0, columns);
+      withRows<MR>(height, [&]<int Rows>() { runTile<Rows, Layout::rows, Lane>(tile, rowBytes, steps, s.panels, f, rows[i], n0, columns); });
     }
   }
 }
@@ -143,10 +146,19 @@ void runFew(const Product& p, const Scratch& s, int64_t m0, int64_t m1, int64_t 
   if (copied) copyRows<Lane>(p.a, m0, int(m1 - m0), k0, kc, s.tiles);
   const char* x = copied ? reinterpret_cast<const char*>(s.tiles) : p.a.at(m0, k0);
   const int64_t xBytes = copied ? KC * 4 : p.a.stride * (p.a.dtype == DType::bf16 ? 2 : 4);
+  const auto finished = [&](const auto& multiply) {
+    withRows<DIRECT_ROWS>(int(m1 - m0), [&]<int Rows>() {
+      F32 acc[Rows][NV];
+      multiply(acc);
+      finishTile<Rows>(acc, f, m0, n, 0, NR);
+    });
+  };
   if (p.b.dtype == DType::bf16x2)
-    return runGroups<Lane>(int(m1 - m0), kc / 2, x, xBytes, unitsOf(p.b, n, LANES, k0), p.b.stride / 2, f, m0, n);
-  const auto run = wide || Lane::WIDTH == 2 ? runDirect<Lane, float> : runDirect<Lane, bf16>;
-  run(int(m1 - m0), kc / Lane::WIDTH, x, xBytes, p.b.at(n, k0), p.b.stride * (wide ? 4 : 2), f, m0, n);
+    finished([&](auto& acc) { multiplyGroups<Lane>(kc / 2, x, xBytes, unitsOf(p.b, n, LANES, k0), p.b.stride / 2, acc); });
+  else if (wide || Lane::WIDTH == 2)
+    finished([&](auto& acc) { multiplyDirect<Lane, float>(kc / Lane::WIDTH, x, xBytes, p.b.at(n, k0), p.b.stride * (wide ? 4 : 2), acc); });
+  else
+    finished([&](auto& acc) { multiplyDirect<Lane, bf16>(kc, x, xBytes, p.b.at(n, k0), p.b.stride * 2, acc); });
 }
 
 // Rows [m0, m1) × columns [n0, n1) of C.

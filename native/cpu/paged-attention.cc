@@ -165,13 +165,10 @@ void attendGroup(const Paged& f, const Group& group, float* memory) {
 // Lanes that are NaN, and not by a score of their own, once more, each alone (see hasNaN).
 void repairGroup(const Paged& f, const Group& group, const Scratch& s, float* memory) {
   const int64_t lanes = (group.end - group.begin) * group.heads;
-  if (lanes == 1 || !hasNaN(s.joined.out, lanes, f.outPadded(), f.outPadded())) return;
-  bool isLeaked[TILE_QUERIES];
-  for (int64_t lane = 0; lane < lanes; lane++) isLeaked[lane] = s.joined.total[lane] == s.joined.total[lane] && hasNaN(s.joined.out + lane * f.outPadded(), f.outPadded());
-  for (int64_t lane = 0; lane < lanes; lane++) {
+  repairRows(s.joined.out, lanes, f.outPadded(), [&](int64_t lane) { return isNaN(s.joined.total[lane]); }, [&](int64_t lane) {
     const int64_t n = group.begin + lane / group.heads;
-    if (isLeaked[lane]) attendGroup(f, {n, n + 1, group.head + lane % group.heads, 1, group.kvHead}, memory);
-  }
+    attendGroup(f, {n, n + 1, group.head + lane % group.heads, 1, group.kvHead}, memory);
+  });
 }
 
 // All groups: bounds[i] is where the i-th run of tokens begins; each has kvHeads · parts groups of heads.

@@ -15,23 +15,16 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <random>
 #include <vector>
 
 #include "../cpu/attention.cc"
+#include "clock.h"
 
 using namespace athanor;
 using namespace athanor::ATHANOR_ISA;
 
 namespace {
-
-// Processor time of this thread: a busy machine disturbs it least.
-double seconds() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return double(t.tv_sec) + double(t.tv_nsec) * 1e-9;
-}
 
 struct Head { int64_t T, D; const float *q, *k, *v; };  // [T, D] each
 float scaleOf(const Head& h) { return 1 / std::sqrt(float(h.D)); }

@@ -14,23 +14,16 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <random>
 #include <vector>
 
 #include "../cpu/gemm.h"
+#include "clock.h"
 
 using namespace athanor;
 using namespace athanor::ATHANOR_ISA;
 
 namespace {
-
-// Processor time of this thread: a busy machine disturbs it least.
-double seconds() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return double(t.tv_sec) + double(t.tv_nsec) * 1e-9;
-}
 
 struct Sizes { int64_t m, n, k; };
 using Version = void (*)(const Sizes&, const float* a, const float* b, float* c);
