@@ -1,6 +1,7 @@
 // How far a kernel in f32 may be from the float64 definition.
 
-import { BLOCKS, SCALAR_RULES, isBlockFormat, forEachElement, broadcastStrides, type DType, type Expression, type OpAttrs, type OpName, type TypedArrayND } from '../../src/core/index.ts';
+import { roundsActivations } from '../../src/core/block-workspace.ts';
+import { BLOCKS, SCALAR_RULES, forEachElement, broadcastStrides, type DType, type Expression, type OpAttrs, type OpName, type TypedArrayND } from '../../src/core/index.ts';
 
 /** One rounding of f32, relative. */
 const F32 = 2 ** -24;
@@ -51,7 +52,7 @@ function sumErrors(y: TypedArrayND, inner: number): Float64Array {
  * Σ over blocks of max|x|/254 · Σ|w|; and roundings of sums whose parts are larger than they (q4_k's minima).
  */
 function activationErrors([x, w]: readonly (TypedArrayND | null)[]): Float64Array | undefined {
-  if (!isBlockFormat(w!.dtype)) return undefined;
+  if (!roundsActivations(w!.dtype)) return undefined;
   const { values } = BLOCKS[w!.dtype], [n, k] = x!.shape as [number, number], m = w!.shape[0]!;
   const errors = new Float64Array(n * m);
   for (let i = 0; i < n; i++) {

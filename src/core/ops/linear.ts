@@ -3,7 +3,7 @@
 import type { OpAttrs } from '../op-attrs.ts';
 import { NO_ATTRS, type Builder, type Op } from '../op.ts';
 import { agree, ranked, shaped } from '../check.ts';
-import { blockWorkspace } from '../block-workspace.ts';
+import { blockWorkspace, roundsActivations } from '../block-workspace.ts';
 import { gemmWorkspace } from '../gemm-workspace.ts';
 import { isBlockFormat } from '../dtype.ts';
 import { maxOf, sizeOf } from '../shape.ts';
@@ -38,8 +38,7 @@ export const linear: Op<OpAttrs['linear']> = {
   },
   flops: (_a, [x, w]) => 2 * sizeOf(x!.shape) * maxOf(w!.shape[0]!),
   workspace(_a, [x, w], [y], t) {
-    if (!isBlockFormat(w!.dtype) || w!.dtype === 'bf16x2') return gemmWorkspace(y!.dtype, t);
-    return blockWorkspace(w!.dtype, maxOf(x!.shape[0]!), maxOf(x!.shape[1]!));
+    return roundsActivations(w!.dtype) ? blockWorkspace(w!.dtype, maxOf(x!.shape[0]!), maxOf(x!.shape[1]!)) : gemmWorkspace(y!.dtype, t);
   },
   reuse: [[3, 0]],
   addend: { input: 3, to: 0 },
