@@ -1,6 +1,6 @@
 // The machine's limits, for the `limit` of other benches' lines.
 
-import { NativeExecutor, type Peak } from 'athanor/backends';
+import { bestPeak, NativeExecutor, type Peak } from 'athanor/backends';
 
 export type { Peak } from 'athanor/backends';
 
@@ -8,21 +8,20 @@ export type { Peak } from 'athanor/backends';
 const TRIES = 3;
 
 /**
- * The best of some tries, as a machine is never faster than it can be. Measured in this process, not in the one whose
- * memory is reported: the measurement reads a large block.
+ * The best of some tries. Measured in this process, not in the one whose memory is reported: the measurement reads a large
+ * block.
  */
 export async function measurePeak(threads: number): Promise<Peak> {
-  let best: Peak = { f32Flops: 0, bf16Flops: 0, readBytes: 0 };
+  const tries: Peak[] = [];
   for (let i = 0; i < TRIES; i++) {
     const executor = NativeExecutor.open({ threads });
     try {
-      const { f32Flops, bf16Flops, readBytes } = await executor.measurePeak();
-      best = { f32Flops: Math.max(best.f32Flops, f32Flops), bf16Flops: Math.max(best.bf16Flops, bf16Flops), readBytes: Math.max(best.readBytes, readBytes) };
+      tries.push(await executor.measurePeak());
     } finally {
       await executor.close();
     }
   }
-  return best;
+  return bestPeak(tries);
 }
 
 /** The rate that bounds products of a precision; without an instruction for bf16 they are done in fp32. */

@@ -6,7 +6,7 @@ import { FormatError } from '../base/errors.ts';
 import { isBlockFormat } from '../core/dtype.ts';
 import { opOf } from '../core/op-table.ts';
 import type { Op } from '../core/op.ts';
-import { resolveDims, type Operand, type ProgramInstruction } from '../core/program.ts';
+import { operandMetas, resolveDims, type Operand, type ProgramInstruction } from '../core/program.ts';
 import { bytesOf, showShape, type Meta } from '../core/shape.ts';
 import type { Target } from '../core/target.ts';
 
@@ -25,8 +25,7 @@ export function refuse(why: string, cause?: unknown): never {
 export function checkInstruction(instruction: ProgramInstruction, dims: readonly number[], target: Target, where: string): void {
   const { op, attrs, inputs, outputs, workspaceBytes } = instruction;
   if ([...inputs, ...outputs].some((operand) => operand.dims.some((dim) => dim < -dims.length))) refuse(`an operand ${where} has a bounded dimension that is not there`);
-  const meta = (operand: Operand): Meta => ({ shape: resolveDims(operand, dims), dtype: operand.dtype });
-  const x = inputs.map((operand) => (operand.space === 'none' ? null : meta(operand))), y = outputs.map(meta);
+  const { x, y } = operandMetas(instruction, dims);
   const rules = opOf(op);
   if (rules.kind !== 'primitive' && rules.kind !== 'named') refuse(`there can be no instruction "${op}"`);
   let found: readonly Meta[], again: readonly number[], scratch: number;

@@ -1,7 +1,7 @@
 // `--profile`: where a command's time went, by operator, beside what this machine can do. Layer: cli.
 
 import type { Executor } from '../backends/executor.ts';
-import { NativeExecutor } from '../backends/native/index.ts';
+import { bestPeak, NativeExecutor } from '../backends/native/index.ts';
 import { profileOf, type OperatorProfile, type PhaseProfile, type Profile } from '../backends/profile.ts';
 import { ProfiledExecutor, type PhaseOf } from '../backends/profiled-executor.ts';
 import type { Arguments } from './arguments.ts';
@@ -12,7 +12,7 @@ export const PROFILE_OPTION: OptionSpec = {
   about: "in the end show time, GFLOP/s, GB/s and share of this machine's measured limit by operator",
 };
 
-/** Tries of half a second; the best counts, as a machine never runs faster than it can. */
+/** Tries of half a second. */
 const PEAK_TRIES = 2;
 
 /** The executor itself, or one that keeps account where `--profile` asks for it. */
@@ -25,12 +25,8 @@ export async function takeProfile(executor: Executor): Promise<Profile | undefin
   if (!(executor instanceof ProfiledExecutor)) return undefined;
   const { inner, phases } = executor;
   if (!(inner instanceof NativeExecutor)) return profileOf(phases, null);
-  let best = await inner.measurePeak();
-  for (let i = 1; i < PEAK_TRIES; i++) {
-    const { f32Flops, bf16Flops, readBytes } = await inner.measurePeak();
-    best = { f32Flops: Math.max(best.f32Flops, f32Flops), bf16Flops: Math.max(best.bf16Flops, bf16Flops), readBytes: Math.max(best.readBytes, readBytes) };
-  }
-  return profileOf(phases, best);
+  const tries = await Promise.all(Array.from({ length: PEAK_TRIES }, () => inner.measurePeak())); // one after the other there
+  return profileOf(phases, bestPeak(tries));
 }
 
 /** A profile as tables for people. */

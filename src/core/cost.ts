@@ -3,9 +3,9 @@
 import { bytesMoved } from './bytes-moved.ts';
 import { opOf } from './op-table.ts';
 import type { Known } from './op.ts';
-import { resolveDims, type DecodedProgram, type Operand, type ProgramInstruction } from './program.ts';
+import { operandMetas, resolveDims, type DecodedProgram, type Operand, type ProgramInstruction } from './program.ts';
 import { isBlockFormat, type DType } from './dtype.ts';
-import { sizeOf, type Meta } from './shape.ts';
+import { sizeOf } from './shape.ts';
 
 /** Floating point operations, and bytes that must be read and written. */
 export interface Work {
@@ -53,9 +53,8 @@ interface Instruction {
   readonly reads: readonly (number | undefined)[];
 }
 
-function resolve({ op, attrs, inputs, outputs }: ProgramInstruction, dims: readonly number[]): Instruction {
-  const meta = (operand: Operand): Meta => ({ shape: resolveDims(operand, dims), dtype: operand.dtype });
-  const x = inputs.map((operand) => (operand.space === 'none' ? null : meta(operand))), y = outputs.map(meta);
+function resolve(instruction: ProgramInstruction, dims: readonly number[]): Instruction {
+  const { op, attrs, inputs } = instruction, { x, y } = operandMetas(instruction, dims);
   const rules = opOf(op), values = rules.attrs.decode(attrs, x, y);
   const of = (known?: Known): Work => ({ flops: rules.flops(values, x, y, known), bytes: bytesMoved(op, values, x, y, known) });
   return { work: of(), of, reads: inputs.map(({ space, dtype, index, byteOffset }) => (space === 'input' && dtype === 'i32' && byteOffset === 0 ? index : undefined)) };

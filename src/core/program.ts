@@ -11,6 +11,7 @@
 //   operand       space u8, dtype u8, rank u8, pad u8, index u32, byteOffset u64, stride0 i64, dims i64 × rank
 //                 (≥ 0 literal, −1−d the bounded dim d)
 
+import { ByteWriter } from '../base/byte-writer.ts';
 import { FormatError } from '../base/errors.ts';
 import { DTYPES, type DType } from './dtype.ts';
 import { OP_NAMES, opTableHash } from './op-table.ts';
@@ -68,86 +69,20 @@ export interface DecodedProgram {
   readonly instructions: readonly ProgramInstruction[];
 }
 
-/** Grows a byte buffer; all numbers little endian. */
-class Writer {
-  #bytes = new Uint8Array(1 << 16);
-  #view = new DataView(this.#bytes.buffer);
-  #length = 0;
-
-  get length(): number {
-    return this.#length;
-  }
-
-  #reserve(n: number): number {
-    const at = this.#length;
-    if (at + n > this.#bytes.length) {
-      const larger = new Uint8Array(2 * (at + n));
-      larger.set(this.#bytes);
-      this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
-    }
-    this.#length += n;
-    return at;
-  }
-
-  u8(x: number): void {
-    const at = this.#reserve(1); // may replace the view
-    this.#view.setUint8(at, x);
-  }
-
-  u16(x: number): void {
-    const at = this.#reserve(2); // may replace the view
-    this.#view.setUint16(at, x, true);
-  }
-
-  u32(x: number): void {
-    const at = this.#reserve(4); // may replace the view
-    this.#view.setUint32(at, x, true);
-  }
-
-  u64(x: number | bigint): void {
-    const at = this.#reserve(8); // may replace the view
-    this.#view.setBigUint64(at, BigInt(x), true);
-  }
-
-  i64(x: number): void {
-    const at = this.#reserve(8); // may replace the view
-    this.#view.setBigInt64(at, BigInt(x), true);
-  }
-
-  f64(x: number): void {
-    const at = this.#reserve(8); // may replace the view
-    this.#view.setFloat64(at, x, true);
-  }
-
-  raw(bytes: Uint8Array): void {
-    const at = this.#reserve(bytes.length);
-    this.#bytes.set(bytes, at);
-  }
-
-  align(): void {
-    this.#reserve((8 - (this.#length % 8)) % 8);
-  }
-
-  operand(o: Operand): void {
-    this.u8(SPACES.indexOf(o.space));
-    this.u8(DTYPES.indexOf(o.dtype));
-    this.u8(o.dims.length);
-    this.u8(0);
-    this.u32(o.index);
-    this.u64(o.byteOffset);
-    this.i64(o.stride0);
-    for (const dim of o.dims) this.i64(dim);
-  }
-
-  finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
-  }
+function writeOperand(w: ByteWriter, o: Operand): void {
+  w.u8(SPACES.indexOf(o.space));
+  w.u8(DTYPES.indexOf(o.dtype));
+  w.u8(o.dims.length);
+  w.u8(0);
+  w.u32(o.index);
+  w.u64(o.byteOffset);
+  w.i64(o.stride0);
+  for (const dim of o.dims) w.i64(dim);
 }
 
 /** The bytes of a program. */
 export function encodeProgram(p: DecodedProgram): Uint8Array {
-  const body = new Writer();
+  const body = new ByteWriter();
   for (const { op, commits, attrs, workspaceOffset, workspaceBytes, inputs, outputs } of p.instructions) {
     body.u16(OP_NAMES.indexOf(op));
     body.u8(inputs.length);
@@ -157,25 +92,25 @@ export function encodeProgram(p: DecodedProgram): Uint8Array {
     body.u64(workspaceOffset);
     body.u64(workspaceBytes);
     for (const attr of attrs) body.f64(attr);
-    for (const operand of [...inputs, ...outputs]) body.operand(operand);
+    for (const operand of [...inputs, ...outputs]) writeOperand(body, operand);
   }
-  const w = new Writer();
+  const w = new ByteWriter();
   w.u32(PROGRAM_MAGIC);
   w.u32(PROGRAM_VERSION);
   w.u64(opTableHash());
   w.u64(p.arenaBytes);
   for (const n of [p.dims.length, p.inputs.length, p.states.length, p.outputs.length, p.instructions.length, body.length, 0, 0]) w.u32(n);
   for (const max of p.dims) w.u32(max);
-  w.align();
-  for (const operand of p.inputs) w.operand(operand);
+  w.pad(8);
+  for (const operand of p.inputs) writeOperand(w, operand);
   for (const { id, bytes } of p.states) {
     const name = new TextEncoder().encode(id);
     w.u64(bytes);
     w.u32(name.length);
     w.raw(name);
-    w.align();
+    w.pad(8);
   }
-  for (const operand of p.outputs) w.operand(operand);
+  for (const operand of p.outputs) writeOperand(w, operand);
   w.raw(body.finish());
   return w.finish();
 }
@@ -285,4 +220,10 @@ export function decodeProgram(bytes: Uint8Array): DecodedProgram {
 /** Shape of an operand when its bounded axes are `dims`. */
 export function resolveDims(operand: Operand, dims: readonly number[]): number[] {
   return operand.dims.map((dim) => (dim >= 0 ? dim : dims[-1 - dim]!));
+}
+
+/** Types of an instruction's operands when the bounded axes are `dims`; an operand that is not there is null. */
+export function operandMetas({ inputs, outputs }: ProgramInstruction, dims: readonly number[]): { readonly x: (Meta | null)[]; readonly y: Meta[] } {
+  const meta = (operand: Operand): Meta => ({ shape: resolveDims(operand, dims), dtype: operand.dtype });
+  return { x: inputs.map((operand) => (operand.space === 'none' ? null : meta(operand))), y: outputs.map(meta) };
 }

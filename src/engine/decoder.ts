@@ -3,7 +3,7 @@
 import { ShapeError } from '../base/errors.ts';
 import type { Executor, ProgramHandle, TypedArray } from '../backends/executor.ts';
 import { compile, type State } from '../core/index.ts';
-import { cachedGraph, type Model } from '../models/index.ts';
+import { asBytes, cachedGraph, fits, withWeightTypes, type Model } from '../models/index.ts';
 
 export interface DecoderOptions {
   readonly executor: Executor;
@@ -50,7 +50,7 @@ export class Decoder {
     for (const state of program.states) {
       if (state.role === 'cache') continue;
       const values = state.init.kind === 'values' ? state.init.values() : options.read(stored.get(state.id)!);
-      this.#executor.write(state.id, state.meta.dtype === 'bf16x2' ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength) : values);
+      this.#executor.write(state.id, state.meta.dtype === 'bf16x2' ? asBytes(values) : values);
     }
   }
 
@@ -87,11 +87,5 @@ export class Decoder {
 
 /** The model with its bf16 matrices in the order of the executor's kernels. They are read as they are, never written. */
 function packedOnce(model: Model): Model {
-  return {
-    ...model,
-    states: model.states.map((state) => {
-      const { shape, dtype } = state.meta, isPaired = dtype === 'bf16' && shape.length === 2 && (shape[1] as number) % 2 === 0;
-      return isPaired ? { ...state, meta: { shape, dtype: 'bf16x2' } } : state;
-    }),
-  };
+  return withWeightTypes(model, ({ meta: { shape, dtype } }) => (dtype === 'bf16' && fits('bf16x2', shape[1] as number) ? 'bf16x2' : dtype));
 }

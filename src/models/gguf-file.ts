@@ -3,20 +3,21 @@
 import { realpathSync, statSync } from 'node:fs';
 import { DurableFile, storageError } from '../base/durable.ts';
 import { ConfigError, FormatError, InterruptedError, NumericsError } from '../base/errors.ts';
-import { sizeOf, type State } from '../core/index.ts';
+import { bytesOf, sizeOf, type State } from '../core/index.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { parseConfig } from './config.ts';
 import { weightName } from './family.ts';
 import { GGUF_FORMS, GgufFields, pairRows, type GgufForm } from './gguf-families.ts';
 import { parseGguf } from './gguf-header.ts';
-import { specialIds, tokenizerEntries, tokenizerOf, type SpecialIds } from './gguf-tokenizer.ts';
+import { specialIds, tokenizerEntries, tokenizerOf } from './gguf-tokenizer.ts';
 import { formatGguf, paddingOf, type GgufEntry } from './gguf-write.ts';
-import { unitOf, type GgufTensor } from './gguf.ts';
+import type { GgufTensor } from './gguf.ts';
 import type { LoadedModel } from './model-folder.ts';
 import { createModel, type Model } from './model.ts';
 import { ReadableFile, type MapFile } from './readable-file.ts';
+import type { SpecialIds } from './special-ids.ts';
 import { mixtureOf, type Mixture } from './weight-mixtures.ts';
-import { asBytes, asValues, computedType, decodeWeights, encodeWeights, type WeightType, type WeightValues } from './weight-types.ts';
+import { asBytes, asValues, blockValues, computedType, decodeWeights, encodeWeights, type WeightType, type WeightValues } from './weight-types.ts';
 
 /** A model whose weights lie in an open GGUF file. */
 export interface LoadedGguf extends LoadedModel {
@@ -172,7 +173,7 @@ export async function saveGguf(path: string, contents: GgufContents, { progress,
         await new Promise((resolve) => setImmediate(resolve)); // lets Ctrl-C in
         if (signal?.aborted) throw new InterruptedError(`Stopped; "${path}" was not written.`);
       }
-      writePadding(file, (size / unitOf(type).values) * unitOf(type).bytes);
+      writePadding(file, bytesOf({ shape, dtype: type }));
     }
     file.commit();
   } catch (error) {
@@ -195,7 +196,7 @@ function generalEntries(form: GgufForm, { mixture, name }: GgufContents): GgufEn
 const FILE_TYPES: Readonly<Record<Mixture, number>> = { f32: 0, f16: 1, q4_0: 2, q8_0: 7, q4_k_m: 15, bf16: 32 };
 
 function* pieces(values: Float32Array, type: WeightType): Generator<Float32Array> {
-  const step = Math.ceil(PIECE_VALUES / unitOf(type).values) * unitOf(type).values;
+  const step = Math.ceil(PIECE_VALUES / blockValues(type)) * blockValues(type);
   for (let from = 0; from < values.length; from += step) yield values.subarray(from, Math.min(values.length, from + step));
 }
 

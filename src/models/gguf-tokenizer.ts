@@ -7,6 +7,7 @@ import type { SplitPattern } from '../tokenizer/split-pattern.ts';
 import { Tokenizer, type AddedToken } from '../tokenizer/tokenizer.ts';
 import type { GgufFields } from './gguf-families.ts';
 import type { GgufEntry } from './gguf-write.ts';
+import { idFields, type SpecialIds } from './special-ids.ts';
 
 /** What `tokenizer.ggml.token_type` says of a token. */
 const NORMAL = 1, CONTROL = 3, USER_DEFINED = 4, UNUSED = 5;
@@ -33,12 +34,6 @@ export interface TokenizerEntries {
   readonly entries: readonly GgufEntry[];
   /** What another reader will not do as we do; nothing if all is well. */
   readonly note?: string;
-}
-
-/** Special ids of a model. */
-export interface SpecialIds {
-  readonly begin?: number | undefined;
-  readonly ends?: readonly number[];
 }
 
 /** The vocabulary part of a tokenizer.json's model section. */
@@ -94,8 +89,7 @@ function specialEntries({ begin, ends: [end, turn] = [] }: SpecialIds): GgufEntr
 /** A file's special ids, as config.json has them. */
 export function specialIds(fields: GgufFields): Record<string, unknown> {
   const id = (name: string): number | undefined => fields.number(`tokenizer.ggml.${name}_token_id`);
-  const begin = id('bos'), ends = [...new Set([id('eos'), id('eot')])].filter((end) => end !== undefined);
-  return { ...(begin === undefined ? {} : { bos_token_id: begin }), ...(ends.length === 0 ? {} : { eos_token_id: ends.length === 1 ? ends[0] : ends }) };
+  return idFields({ begin: id('bos'), ends: [...new Set([id('eos'), id('eot')])].filter((end) => end !== undefined) });
 }
 
 /**

@@ -1,7 +1,10 @@
 // Writes what a GGUF file says before its values. Layer: models (pure).
 
+import { ByteWriter } from '../base/byte-writer.ts';
 import { ConfigError } from '../base/errors.ts';
-import { DEFAULT_ALIGNMENT, MAGIC, TENSOR_CODES, tensorBytes, VALUE_BYTES, VALUE_TYPES, VERSION, type TensorType, type ValueType } from './gguf.ts';
+import { bytesOf } from '../core/index.ts';
+import { DEFAULT_ALIGNMENT, MAGIC, TENSOR_CODES, VALUE_TYPES, VERSION, type ValueType } from './gguf.ts';
+import type { WeightType } from './weight-types.ts';
 
 type ScalarType = Exclude<ValueType, 'array'>;
 
@@ -13,72 +16,20 @@ export type GgufEntry =
 /** A tensor to be written; `shape` in this repository's order. */
 export interface GgufTensorToStore {
   readonly name: string;
-  readonly type: TensorType;
+  readonly type: WeightType;
   readonly shape: readonly number[];
 }
 
-/** Bytes that grow. */
-class Bytes {
-  #bytes = new Uint8Array(2 ** 16);
-  #view = new DataView(this.#bytes.buffer);
-  length = 0;
+function writeString(out: ByteWriter, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  out.u64(bytes.length);
+  out.raw(bytes);
+}
 
-  /** Makes room. @returns where */
-  #room(count: number): number {
-    if (this.length + count > this.#bytes.length) {
-      const larger = new Uint8Array(2 * (this.length + count));
-      larger.set(this.#bytes);
-      this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
-    }
-    this.length += count;
-    return this.length - count;
-  }
-
-  string(text: string): void {
-    const bytes = new TextEncoder().encode(text);
-    this.scalar('u64', bytes.length);
-    const at = this.#room(bytes.length); // may replace #bytes
-    this.#bytes.set(bytes, at);
-  }
-
-  scalar(type: ScalarType, value: number | bigint | boolean | string): void {
-    if (type === 'string') return this.string(value as string);
-    const at = this.#room(VALUE_BYTES[type]), view = this.#view, number = Number(value);
-    switch (type) {
-      case 'u8':
-      case 'bool':
-        return view.setUint8(at, number);
-      case 'i8':
-        return view.setInt8(at, number);
-      case 'u16':
-        return view.setUint16(at, number, true);
-      case 'i16':
-        return view.setInt16(at, number, true);
-      case 'u32':
-        return view.setUint32(at, number, true);
-      case 'i32':
-        return view.setInt32(at, number, true);
-      case 'f32':
-        return view.setFloat32(at, number, true);
-      case 'f64':
-        return view.setFloat64(at, number, true);
-      case 'u64':
-        return view.setBigUint64(at, BigInt(value as number), true);
-      case 'i64':
-        return view.setBigInt64(at, BigInt(value as number), true);
-      default:
-        return type satisfies never;
-    }
-  }
-
-  pad(alignment: number): void {
-    this.#room(paddingOf(this.length, alignment));
-  }
-
-  take(): Uint8Array {
-    return this.#bytes.subarray(0, this.length);
-  }
+function writeScalar(out: ByteWriter, type: ScalarType, value: number | bigint | boolean | string): void {
+  if (type === 'string') return writeString(out, value as string);
+  if (type === 'u64' || type === 'i64') return out[type](BigInt(value as number | bigint));
+  out[type === 'bool' ? 'u8' : type](Number(value));
 }
 
 /** Bytes from `length` to the next multiple of the alignment. */
@@ -97,33 +48,33 @@ export function formatGguf(metadata: readonly GgufEntry[], tensors: readonly Ggu
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (twice !== undefined) throw new ConfigError(`Cannot write a GGUF file: "${twice}" is there twice.`);
   }
-  const out = new Bytes();
-  out.scalar('u32', MAGIC);
-  out.scalar('u32', VERSION);
-  out.scalar('u64', tensors.length);
-  out.scalar('u64', metadata.length);
+  const out = new ByteWriter();
+  out.u32(MAGIC);
+  out.u32(VERSION);
+  out.u64(tensors.length);
+  out.u64(metadata.length);
   for (const entry of metadata) {
-    out.string(entry.key);
+    writeString(out, entry.key);
     if ('type' in entry) {
-      out.scalar('u32', VALUE_TYPES.indexOf(entry.type));
-      out.scalar(entry.type, entry.value);
+      out.u32(VALUE_TYPES.indexOf(entry.type));
+      writeScalar(out, entry.type, entry.value);
     } else {
-      out.scalar('u32', VALUE_TYPES.indexOf('array'));
-      out.scalar('u32', VALUE_TYPES.indexOf(entry.items));
-      out.scalar('u64', entry.value.length);
-      for (let i = 0; i < entry.value.length; i++) out.scalar(entry.items, entry.value[i]!);
+      out.u32(VALUE_TYPES.indexOf('array'));
+      out.u32(VALUE_TYPES.indexOf(entry.items));
+      out.u64(entry.value.length);
+      for (let i = 0; i < entry.value.length; i++) writeScalar(out, entry.items, entry.value[i]!);
     }
   }
   let offset = 0;
   for (const { name, type, shape } of tensors) {
-    out.string(name);
-    out.scalar('u32', shape.length);
-    for (const dim of [...shape].reverse()) out.scalar('u64', dim);
-    out.scalar('u32', TENSOR_CODES[type]);
-    out.scalar('u64', offset);
-    const size = tensorBytes(type, shape);
+    writeString(out, name);
+    out.u32(shape.length);
+    for (const dim of [...shape].reverse()) out.u64(dim);
+    out.u32(TENSOR_CODES[type]);
+    out.u64(offset);
+    const size = bytesOf({ shape, dtype: type });
     offset += size + paddingOf(size);
   }
   out.pad(DEFAULT_ALIGNMENT);
-  return out.take();
+  return out.finish();
 }

@@ -2,7 +2,7 @@
 // names and numbers that reading and writing share).
 // See https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 
-import { BLOCKS, isBlockFormat, type DType } from '../core/index.ts';
+import type { WeightType } from './weight-types.ts';
 
 /** "GGUF" in little-endian order. */
 export const MAGIC = 0x46554747;
@@ -39,11 +39,8 @@ export const VALUE_BYTES: Readonly<Record<ValueType, number>> = {
   f64: 8,
 };
 
-/** Types of tensors that are understood. */
-export type TensorType = Extract<DType, 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0' | 'q4_k' | 'q6_k'>;
-
-/** Their codes (ggml_type). */
-export const TENSOR_CODES: Readonly<Record<TensorType, number>> = { f32: 0, f16: 1, q4_0: 2, q8_0: 8, q4_k: 12, q6_k: 14, bf16: 30 };
+/** Codes of the types of tensors that are understood (ggml_type). */
+export const TENSOR_CODES: Readonly<Record<WeightType, number>> = { f32: 0, f16: 1, q4_0: 2, q8_0: 8, q4_k: 12, q6_k: 14, bf16: 30 };
 
 /** Codes that are in use elsewhere, for messages. */
 export const FOREIGN_TYPES: Readonly<Record<number, string>> = {
@@ -77,7 +74,7 @@ export const FOREIGN_TYPES: Readonly<Record<number, string>> = {
 /** A tensor of a file. `shape` is the rows' order of this repository (GGUF has it reversed); bytes count from the file's beginning. */
 export interface GgufTensor {
   readonly name: string;
-  readonly type: TensorType;
+  readonly type: WeightType;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
@@ -88,15 +85,4 @@ export interface GgufHeader {
   readonly version: number;
   readonly metadata: ReadonlyMap<string, GgufValue>;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
-}
-
-/** Values and bytes of the smallest part of a tensor. */
-export function unitOf(type: TensorType): { readonly values: number; readonly bytes: number } {
-  return isBlockFormat(type) ? BLOCKS[type] : { values: 1, bytes: type === 'f32' ? 4 : 2 };
-}
-
-/** Bytes of a tensor whose rows are whole blocks. */
-export function tensorBytes(type: TensorType, shape: readonly number[]): number {
-  const { values, bytes } = unitOf(type);
-  return (shape.reduce((product, dim) => product * dim, 1) / values) * bytes;
 }

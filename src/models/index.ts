@@ -13,6 +13,7 @@ export * from './model-folder.ts';
 export * from './presets.ts';
 export * from './registry.ts';
 export * from './safetensors.ts';
+export * from './special-ids.ts';
 export * from './trace.ts';
 export type { MapFile } from './readable-file.ts';
 export * from './weight-mixtures.ts';

@@ -1,6 +1,6 @@
 // Sixteen-bit floats of checkpoints to f32, exactly, and back, to the nearest. Layer: models.
 
-import { toFloat16 } from '../core/index.ts';
+import { fromFloat16, toFloat16 } from '../core/index.ts';
 
 /** bf16 is the upper half of an f32. */
 export function widenBf16(bits: Uint16Array, out: Float32Array): void {
@@ -16,15 +16,7 @@ export function widenF16(bits: Uint16Array, out: Float32Array): void {
 
 /** 256 kB, cheaper to make (a millisecond) than to keep. */
 function f16Table(): Float32Array {
-  const table = new Float32Array(0x10000);
-  for (let bits = 0; bits < 0x8000; bits++) {
-    const exponent = bits >>> 10, mantissa = bits & 0x3ff;
-    const normal = (1 + mantissa / 1024) * 2 ** (exponent - 15), special = mantissa === 0 ? Infinity : NaN;
-    const value = exponent === 0 ? mantissa * 2 ** -24 : exponent === 31 ? special : normal;
-    table[bits] = value;
-    table[bits + 0x8000] = -value;
-  }
-  return table;
+  return Float32Array.from({ length: 0x10000 }, (_, bits) => fromFloat16(bits));
 }
 
 /** The nearest bf16 of each value, ties to even. */

@@ -20,10 +20,10 @@ export type WeightValues = Float32Array | Uint16Array | Uint8Array;
  * @param typeOf what each matrix is to have
  * @throws {ConfigError} if a block does not fit a matrix's rows
  */
-export function withWeightTypes(model: Model, typeOf: (state: State) => WeightType): Model {
+export function withWeightTypes(model: Model, typeOf: (state: State) => DType): Model {
   return { ...model, states: model.states.map((state) => {
     const dtype = isMatrix(state) ? typeOf(state) : 'f32', columns = state.meta.shape.at(-1) as number;
-    if (!fits(dtype, columns)) throw new ConfigError(`Cannot store "${state.id}" as ${dtype}: its rows of ${columns} values are not whole blocks of ${BLOCKS[dtype as 'q8_0'].values}. Choose another type for it.`);
+    if (!fits(dtype, columns)) throw new ConfigError(`Cannot store "${state.id}" as ${dtype}: its rows of ${columns} values are not whole blocks of ${blockValues(dtype)}. Choose another type for it.`);
     return dtype === state.meta.dtype ? state : { ...state, meta: { ...state.meta, dtype } };
   }) };
 }
@@ -33,9 +33,14 @@ export function isMatrix(state: State): boolean {
   return state.meta.shape.length === 2;
 }
 
+/** Values of a block; 1 where values are stored one by one. */
+export function blockValues(type: DType): number {
+  return isBlockFormat(type) ? BLOCKS[type].values : 1;
+}
+
 /** Whether a row of so many values is whole blocks. */
-export function fits(type: WeightType, columns: number): boolean {
-  return !isBlockFormat(type) || columns % BLOCKS[type].values === 0;
+export function fits(type: DType, columns: number): boolean {
+  return columns % blockValues(type) === 0;
 }
 
 /** The type that a matrix of a file is computed with: f16, for which there are no kernels, becomes bf16 (8 of its 11 bits). */
@@ -68,6 +73,6 @@ export function asValues(type: WeightType, bytes: Uint8Array): WeightValues {
 }
 
 /** The bytes of values. */
-export function asBytes(values: WeightValues): Uint8Array {
+export function asBytes(values: ArrayBufferView): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

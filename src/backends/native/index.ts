@@ -3,3 +3,4 @@
 export type { Machine, Peak } from './addon.ts';
 export { NativeExecutor, type NativeOptions } from './executor.ts';
 export { mapFile } from './map-file.ts';
+export { bestPeak } from './peak.ts';

@@ -5,7 +5,7 @@ import { basename, join, resolve } from 'node:path';
 import { byteSize, duration } from '../../base/progress.ts';
 import { makeFolder, writeDurable } from '../../base/durable.ts';
 import { ConfigError } from '../../base/errors.ts';
-import { MIXTURES, saveGguf, saveModel, type Mixture } from '../../models/index.ts';
+import { idFields, MIXTURES, saveGguf, saveModel, type Mixture } from '../../models/index.ts';
 import { saveTokenizer } from '../../tokenizer/index.ts';
 import type { Arguments } from '../arguments.ts';
 import type { Command, Io } from '../command.ts';
@@ -75,7 +75,7 @@ async function toGguf(open: OpenModel, out: string, mixture: Mixture, io: Io): P
 }
 
 function toFolder(open: OpenModel, out: string): void {
-  const ids = { ...(open.beginId === undefined ? {} : { bos_token_id: open.beginId }), ...(open.stopIds.length === 0 ? {} : { eos_token_id: open.stopIds.length === 1 ? open.stopIds[0] : open.stopIds }) };
+  const ids = idFields({ begin: open.beginId, ends: open.stopIds });
   makeFolder(out);
   if (open.tokenizer !== undefined) saveTokenizer(open.tokenizer, join(out, 'tokenizer.json'));
   if (!existsSync(join(out, GENERATION_FILE)) && Object.keys(ids).length > 0) writeDurable(join(out, GENERATION_FILE), `${JSON.stringify(ids, null, 2)}\n`);
