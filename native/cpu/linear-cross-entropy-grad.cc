@@ -1,5 +1,6 @@
 // linearCrossEntropy forward and backward in one pass over the chunks of tokens:
-//   dlogits[i, v] = dlogprob[i] · (1{v = target[i]} − exp(logit[i, v] − lse[i])), 0 where the target is negative
+//   dlogits[i, v] = dlogprob[i] · (1{v = target[i]} − exp(logit[i, v] − lse[i])), 0 where the target is negative,
+//   times 1 − (logit / cap)² where there is a cap, logit being the capped one
 //   dh = dlogits · w, dw = Σ chunks dlogitsᵀ · h + addend
 // in: h [N, C], w [V, C], targets i32 [N], dlogprob f32 [N], addend [V, C] or absent (may be dw's memory)
 // out: logprob f32 [N], lse f32 [N], dh [N, C], dw f32 [V, C]
@@ -9,20 +10,37 @@ namespace athanor::ATHANOR_ISA {
 
 namespace cross_entropy {
 
+// The derivative of a capped logit z by the logit before.
+inline F32 slope(const Task& t, F32 z) {
+  const F32 ratio = z * (1.0f / t.softcap);
+  return splat(1.0f) - ratio * ratio;
+}
+inline float slope(const Task& t, float z) {
+  const float ratio = z * (1.0f / t.softcap);
+  return 1.0f - ratio * ratio;
+}
+
 // The logits of the rows [v0, v1) of V become their gradients.
 inline void differentiate(const Task& t, int64_t block, int64_t first, int64_t tokens) {
   const int64_t v0 = block * BLOCK, v1 = v0 + BLOCK < t.vocabulary ? v0 + BLOCK : t.vocabulary;
+  float* slopes = t.maxima + block * t.ld;  // of the targets; the lse is known, so that the maxima have served
+  const auto eachTarget = [&](const auto& body) {
+    for (int64_t i = 0; i < tokens; i++) {
+      const int64_t target = t.target(first + i);
+      if (target >= v0 && target < v1) body(i, t.logits[target * t.ld + i]);
+    }
+  };
+  eachTarget([&](int64_t i, float z) { slopes[i] = t.softcap > 0 ? slope(t, z) : 1.0f; });
   for (int64_t v = v0; v < v1; v++)
     for (int64_t j = 0; j < tokens; j += LANES) {
       float* p = t.logits + v * t.ld + j;
-      const F32 weight = load(t.weights + j);
+      const F32 z = load(p), weight = load(t.weights + j);
+      F32 gradient = weight * exp(z - load(t.lseOfChunk + j));
+      if (t.softcap > 0) gradient = gradient * slope(t, z);
       // A token without a target has weight 0, and no part even if its logits are not finite.
-      store(p, select(weight == 0.0f, zero(), weight * exp(load(p) - load(t.lseOfChunk + j))));
+      store(p, select(weight == 0.0f, zero(), gradient));
     }
-  for (int64_t i = 0; i < tokens; i++) {
-    const int64_t target = t.target(first + i);
-    if (target >= v0 && target < v1) t.logits[target * t.ld + i] -= t.weights[i];
-  }
+  eachTarget([&](int64_t i, float& gradient) { gradient -= t.weights[i] * slopes[i]; });
 }
 
 }  // namespace cross_entropy

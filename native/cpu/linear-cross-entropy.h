@@ -1,4 +1,5 @@
-// Log-probabilities of targets under softmax(h · wᵀ), and their gradients, without all logits in memory at once.
+// Log-probabilities of targets under softmax(h · wᵀ), and their gradients, without all logits in memory at once. A cap
+// makes logits cap · tanh(logit / cap), in place, before anything else looks at them.
 //
 // Tokens go in chunks. A chunk's logits stand transposed, [V, tokens]: then w is the operand that is read where it lies
 // (never packed), a vector holds tokens, so that softmax over V needs no sum across lanes, and the weight gradient finds
@@ -35,6 +36,7 @@ inline int64_t tokensOfChunk(int64_t tokens, int64_t vocabulary) {
 struct Task {
   gemm::Operand h, w;
   int64_t tokens, vocabulary, channels;
+  float softcap;  // 0 for none
   const View *targets, *logprob, *lse;
   Pool* pool;
   std::byte* scratch;  // of gemm
@@ -52,6 +54,7 @@ inline Task taskOf(const Call& call, const View& logprob, const View& lse, bool 
   const View &h = call.in[0], &w = call.in[1];
   Task t{};
   t.h = gemm::operandOf(h), t.w = gemm::operandOf(w);
+  t.softcap = float(call.attrs[0]);
   t.tokens = h.rows(), t.vocabulary = w.rows(), t.channels = w.cols();
   t.targets = &call.in[2], t.logprob = &logprob, t.lse = &lse;
   t.pool = call.pool;
@@ -67,6 +70,17 @@ inline Task taskOf(const Call& call, const View& logprob, const View& lse, bool 
 
 inline gemm::Operand logitsOf(const Task& t, bool transposed) { return {t.logits, t.ld, DType::f32, transposed}; }
 inline gemm::Operand rowsFrom(const gemm::Operand& o, int64_t row) { return {o.at(row, 0), o.stride, o.dtype, o.transposed}; }
+
+// Caps a block's rows of V.
+inline void cap(const Task& t, int64_t block, int64_t tokens) {
+  const int64_t v0 = block * BLOCK, v1 = v0 + BLOCK < t.vocabulary ? v0 + BLOCK : t.vocabulary;
+  const float inverse = 1.0f / t.softcap;
+  for (int64_t v = v0; v < v1; v++)
+    for (int64_t j = 0; j < tokens; j += LANES) {
+      float* p = t.logits + v * t.ld + j;
+      store(p, tanh(load(p) * inverse) * t.softcap);
+    }
+}
 
 // Maximum and Σ exp(logit − maximum) of a block's rows of V, for every token. Row by row, as they lie in memory.
 inline void statistics(const Task& t, int64_t block, int64_t tokens) {
@@ -115,7 +129,10 @@ inline void forward(const Task& t, int64_t first, int64_t tokens) {
   sweep(t, SWEEP, [&](int64_t v, int64_t rows) {
     gemm::run({rows, tokens, t.channels, rowsFrom(t.w, v), h, gemm::absent(), gemm::absent(), rowsFrom(logitsOf(t, false), v)},
               *t.pool, t.scratch);
-    t.pool->parallel(blocksOf(rows), [&](int64_t block, int) { statistics(t, v / BLOCK + block, tokens); });
+    t.pool->parallel(blocksOf(rows), [&](int64_t block, int) {
+      if (t.softcap > 0) cap(t, v / BLOCK + block, tokens);
+      statistics(t, v / BLOCK + block, tokens);
+    });
   });
   t.pool->parallel((tokens + LINE - 1) / LINE, [&](int64_t line, int) { combine(t, first, tokens, line * LINE); });
 }

@@ -36,8 +36,8 @@ export interface OpAttrs {
   attention: AttentionAttrs;
   attentionBackward: AttentionAttrs;
   pagedAttention: AttentionAttrs;
-  linearCrossEntropy: None;
-  linearCrossEntropyGrad: None;
+  linearCrossEntropy: CrossEntropyAttrs;
+  linearCrossEntropyGrad: CrossEntropyAttrs;
   adamw: { readonly beta1: number; readonly beta2: number; readonly eps: number; readonly weightDecay: number };
   globalNorm: None;
   dequantise: None;
@@ -52,6 +52,11 @@ export interface AttentionAttrs {
   readonly softcap: number;
   /** Most tokens of a document, where that is known: only the cost depends on it. */
   readonly span?: number;
+}
+
+export interface CrossEntropyAttrs {
+  /** cap · tanh(logit / cap); 0 for none. */
+  readonly softcap: number;
 }
 
 export type OpName = keyof OpAttrs;

@@ -164,13 +164,13 @@ export const GENERATORS: Generators = {
     return { attrs: { perm: r.permutation(shape.length) }, x: [r.normal(...shape)] };
   },
   rmsNorm(r) {
-    const n = r.size(), c = r.some();
-    return { attrs: { eps: r.pick(1e-5, 1e-6) }, x: [r.normal(n, c), r.normal(c)] };
+    const c = r.some(), shape = [r.size(), ...r.pick([], [r.int(1, 5)]), c];
+    return { attrs: { eps: r.pick(1e-5, 1e-6) }, x: [r.normal(...shape), r.normal(c)] };
   },
   rmsNormBackward(r) {
-    const n = r.size(), c = r.some(), x = r.normal(n, c), weight = r.normal(c);
+    const c = r.some(), shape = [r.size(), ...r.pick([], [r.int(1, 5)]), c], x = r.normal(...shape), weight = r.normal(c);
     const rstd = evaluateOp('rmsNorm', { eps: 1e-5 }, [x, weight])[1]!;
-    return { attrs: {}, x: [x, weight, rstd, r.normal(n, c), r.maybe(() => r.normal(n, c))] };
+    return { attrs: {}, x: [x, weight, rstd, r.normal(...shape), r.maybe(() => r.normal(...shape))] };
   },
   layerNorm(r) {
     const n = r.size(), c = r.some();
@@ -203,11 +203,11 @@ export const GENERATORS: Generators = {
   },
   linearCrossEntropy(r) {
     const n = r.size(), c = r.some(49), v = r.some();
-    return { attrs: {}, x: [r.normal(n, c), r.normal(v, c), r.ints([n], -1, v - 1)] };
+    return { attrs: { softcap: r.pick(0, 0, 3) }, x: [r.normal(n, c), r.normal(v, c), r.ints([n], -1, v - 1)] };
   },
   linearCrossEntropyGrad(r) {
     const n = r.size(), c = r.some(49), v = r.some();
-    return { attrs: {}, x: [r.normal(n, c), r.normal(v, c), r.ints([n], -1, v - 1), r.normal(n), r.maybe(() => r.normal(v, c))] };
+    return { attrs: { softcap: r.pick(0, 0, 3) }, x: [r.normal(n, c), r.normal(v, c), r.ints([n], -1, v - 1), r.normal(n), r.maybe(() => r.normal(v, c))] };
   },
   adamw(r) {
     const shape = shapeOf(r, r.int(1, 3), 33), one = (value: number, dtype: DType = 'f32') => r.array([1], () => value, dtype);

@@ -41,7 +41,7 @@ struct Tensor {
   float at(size_t i) const { return view.dtype == DType::bf16 ? fromBf16(half[i]) : wide[i]; }
 };
 
-void call(Kernel kernel, std::vector<View> in, std::vector<View> out, int threads) {
+void call(Kernel kernel, std::vector<View> in, std::vector<View> out, int threads, double softcap = 0) {
   Pool pool(threads);
   const int64_t n = in[0].shape[0], v = in[1].shape[0];
   const int64_t most = std::max<int64_t>(256, (1 << 21) / v / 16 * 16), ld = (std::min(n, most) + 15) / 16 * 16 + 16;
@@ -50,16 +50,16 @@ void call(Kernel kernel, std::vector<View> in, std::vector<View> out, int thread
   std::byte* workspace = static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 64 + 63) / 64 * 64));
   for (size_t i = 0; i < bytes; i++) workspace[i] = std::byte(0xff);
   for (int i = 0; i < 64; i++) workspace[bytes + i] = std::byte(0x5a);
-  kernel({in.data(), out.data(), nullptr, workspace, &pool, int32_t(in.size()), int32_t(out.size()), 0, bytes});
+  kernel({in.data(), out.data(), &softcap, workspace, &pool, int32_t(in.size()), int32_t(out.size()), 1, bytes});
   for (int i = 0; i < 64; i++) expect(workspace[bytes + i] == std::byte(0x5a), "workspace", "written beyond its end");
   std::free(workspace);
 }
 
-struct Case { int64_t n, v, c; bool half, dhHalf, addend; };
+struct Case { int64_t n, v, c; bool half, dhHalf, addend; double softcap = 0; };
 
 void check(const Case& s) {
   char where[100];
-  std::snprintf(where, sizeof where, "n %d v %d c %d bf16 %d%d addend %d", int(s.n), int(s.v), int(s.c), s.half, s.dhHalf, s.addend);
+  std::snprintf(where, sizeof where, "n %d v %d c %d bf16 %d%d addend %d cap %g", int(s.n), int(s.v), int(s.c), s.half, s.dhHalf, s.addend, s.softcap);
   Tensor h(s.n, s.c, s.half, 1), w(s.v, s.c, s.half, 0.5f), d(s.n, 1, false, 1), dw(s.v, s.c, false, 1), dh(s.n, s.c, s.dhHalf, 1);
   Tensor logprob(s.n, 1, false, 1), lse(s.n, 1, false, 1), logprob2(logprob), lse2(lse);
   logprob2.view.data = logprob2.wide.data(), lse2.view.data = lse2.wide.data();
@@ -70,13 +70,13 @@ void check(const Case& s) {
   const std::vector<float> before = dw.wide;
   const std::vector<View> in = {h.view, w.view, targetView, d.view, s.addend ? dw.view : View{}};
   const std::vector<View> out = {logprob.view, lse.view, dh.view, dw.view};
-  call(linearCrossEntropyGrad, in, out, 3);
+  call(linearCrossEntropyGrad, in, out, 3, s.softcap);
   const std::vector<float> dw3 = dw.wide, dh3 = dh.wide, logprob3 = logprob.wide;
   const std::vector<ATHANOR_ISA::bf16> dhHalf3 = dh.half;
   dw.wide = before;  // same storage: sizes are equal
-  call(linearCrossEntropyGrad, in, out, 1);
+  call(linearCrossEntropyGrad, in, out, 1, s.softcap);
   expect(dw.wide == dw3 && dh.wide == dh3 && dh.half == dhHalf3 && logprob.wide == logprob3, "same bits for any number of threads", where);
-  call(linearCrossEntropy, {h.view, w.view, targetView}, {logprob2.view, lse2.view}, 2);
+  call(linearCrossEntropy, {h.view, w.view, targetView}, {logprob2.view, lse2.view}, 2, s.softcap);
   expect(logprob2.wide == logprob.wide && lse2.wide == lse.wide, "forward alone gives the same bits", where);
 
   std::vector<double> wantDw(before.size(), 0), wantDh(size_t(s.c)), sizeDh(size_t(s.c)), p(size_t(s.v)), sizeDw(before.size(), 0);
@@ -86,6 +86,7 @@ void check(const Case& s) {
     for (int64_t v = 0; v < s.v; v++) {
       double x = 0;
       for (int64_t c = 0; c < s.c; c++) x += double(h.at(size_t(i * s.c + c))) * w.at(size_t(v * s.c + c)), size = std::max(size, std::fabs(x));
+      if (s.softcap > 0) x = s.softcap * std::tanh(x / s.softcap);
       p[size_t(v)] = x, top = std::max(top, x);
     }
     for (int64_t v = 0; v < s.v; v++) total += std::exp(p[size_t(v)] - top);
@@ -100,7 +101,8 @@ void check(const Case& s) {
     std::fill(wantDh.begin(), wantDh.end(), 0.0);
     std::fill(sizeDh.begin(), sizeDh.end(), 0.0);
     for (int64_t v = 0; v < s.v; v++) {
-      const double q = std::exp(p[size_t(v)] - want), g = weight * ((v == t) - q), bound = std::fabs(weight) * ((v == t) + q);
+      const double q = std::exp(p[size_t(v)] - want), slope = s.softcap > 0 ? 1 - p[size_t(v)] * p[size_t(v)] / (s.softcap * s.softcap) : 1;
+      const double g = weight * ((v == t) - q) * slope, bound = std::fabs(weight) * ((v == t) + q);
       for (int64_t c = 0; c < s.c; c++) {
         wantDh[size_t(c)] += g * w.at(size_t(v * s.c + c));
         sizeDh[size_t(c)] += std::fabs(bound * w.at(size_t(v * s.c + c)));
@@ -133,7 +135,7 @@ int main() {
   int cases = 0;
   for (int64_t n : {0, 1, 2, 15, 17, 64, 255, 257, 530})
     for (int64_t v : {1, 3, 65, 255, 256, 257, 1000})
-      check({n, v, 1 + int64_t(random_() % 60), cases % 4 == 3, cases % 3 == 1, cases % 2 == 0}), cases++;
+      check({n, v, 1 + int64_t(random_() % 60), cases % 4 == 3, cases % 3 == 1, cases % 2 == 0, cases % 5 == 2 ? 3.0 : 0}), cases++;
   // Several chunks of tokens, with and without something to add to; and several blocks of K.
   check({600, 9000, 33, false, false, true}), check({530, 9001, 17, true, true, false}), check({300, 2300, 520, true, true, false}), cases += 3;
   checkMasked();

@@ -15,18 +15,20 @@ namespace {
 DType anyFloat(Random& random) { return random.below(3) == 0 ? DType::bf16 : DType::f32; }
 int64_t gapOf(Random& random) { return random.below(3) == 0 ? random.below(7) : 0; }
 
-// Both norms: rms has neither mean nor bias.
+// Both norms: rms has neither mean nor bias, and may have rows of [N, H, C].
 void norms(Pool& pool, Pool& other, int seed, bool rms) {
   Random random(uint64_t(seed) * 2 + rms);
   const int64_t rowChoices[] = {0, 1, 2, 15, 17, 64, 130, 1100}, colChoices[] = {1, 2, 7, 8, 31, 64, 97, 384};
   const int64_t N = rowChoices[random.below(8)], C = colChoices[random.below(8)];
   const double eps = 1e-5;
+  const int64_t heads = rms && N % 2 == 0 && random.below(2) ? 2 : 1;
+  const auto shape = heads > 1 ? std::vector<int64_t>{N / heads, heads, C} : std::vector<int64_t>{N, C};
   const bool hasBias = !rms && random.below(2), adds = random.below(2), over = adds && random.below(2);
-  Tensor x({N, C}, anyFloat(random), gapOf(random)), w({C}, anyFloat(random)), b({C}, anyFloat(random)), dy({N, C}, anyFloat(random), gapOf(random));
-  Tensor y({N, C}, anyFloat(random), gapOf(random)), mean({N}), rstd({N});
+  Tensor x(shape, anyFloat(random), gapOf(random)), w({C}, anyFloat(random)), b({C}, anyFloat(random)), dy(shape, anyFloat(random), gapOf(random));
+  Tensor y(shape, anyFloat(random), gapOf(random)), mean({N}), rstd(heads > 1 ? std::vector<int64_t>{N / heads, heads} : std::vector<int64_t>{N});
   x.normal(random, 2); w.normal(random); b.normal(random); dy.normal(random);
   std::vector<double> wantY, wantMean, wantRstd, wantDx, dw(size_t(C), 0), db(size_t(C), 0);
-  Tensor dx({N, C}, anyFloat(random), gapOf(random)), addend({N, C}, over ? dx.view.dtype : anyFloat(random), gapOf(random)), dx2({N, C}, dx.view.dtype);
+  Tensor dx(shape, anyFloat(random), gapOf(random)), addend(shape, over ? dx.view.dtype : anyFloat(random), gapOf(random)), dx2(shape, dx.view.dtype);
   addend.normal(random);
   for (int64_t i = 0; i < N; i++) {
     double m = 0, square = 0, meanG = 0, dot = 0;

@@ -34,7 +34,7 @@ function fuseCovered(graph: Graph): Graph {
   for (const node of nodes) {
     const { covers } = opOf(node.op);
     if (covers === undefined) continue;
-    const twin = nodes.find((other) => other.op === covers.op && other.inputs.every((t, i) => t === node.inputs[covers.inputs[i]!]));
+    const twin = nodes.find((other) => other.op === covers.op && JSON.stringify(other.attrs) === JSON.stringify(node.attrs) && other.inputs.every((t, i) => t === node.inputs[covers.inputs[i]!]));
     if (twin !== undefined && !ancestors(node).has(twin)) coveredBy.set(twin, node);
   }
   if (coveredBy.size === 0) return graph;
