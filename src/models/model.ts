@@ -32,7 +32,7 @@ export function traceInto(site: Site, model: Model): Traced {
 }
 
 /** Where a model is traced: a graph, and the parts of the context that differ from use to use. */
-export interface Site extends Pick<Context, 'tokens' | 'positions' | 'attend'> {
+export interface Site extends Pick<Context, 'tokens' | 'positions' | 'maxLength' | 'attend'> {
   readonly b: GraphBuilder;
 }
 
@@ -79,7 +79,7 @@ export function countParameters(model: Pick<Model, 'states'>): ParameterCounts {
 
 function groupOf(id: string): Exclude<keyof ParameterCounts, 'total'> {
   const words = id.split('.');
-  if (words.includes('norm')) return 'norm';
+  if (words.some((word) => /^(norm|.*Norm)$/.test(word))) return 'norm';
   if (words.includes('attn')) return 'attention';
   if (words.includes('mlp')) return 'mlp';
   return words[0] === 'head' ? 'head' : 'embedding';

@@ -1,7 +1,8 @@
 // One `build`, three graphs: training loss, scoring, and decoding with a cache. Layer: models.
 
 import { CapacityError } from '../base/errors.ts';
-import { expression, GraphBuilder, type Dim, type Graph, type State, type Tensor } from '../core/index.ts';
+import { expression, GraphBuilder, maxOf, type Dim, type Graph, type State, type Tensor } from '../core/index.ts';
+import type { Traced } from '../nn/index.ts';
 import { traceInto, type Model } from './model.ts';
 
 // N tokens of packed documents, V vocabulary, C channels, KV key heads, D head size, S sequences, L positions, R rows
@@ -14,7 +15,8 @@ import { traceInto, type Model } from './model.ts';
  * token n begins; `positions[n]` counts from there. A negative target counts for nothing.
  * Outputs: loss f32 [1], logprob f32 [N].
  *
- * @param span most tokens of a document (the context length), for the plan's FLOPs
+ * @param span most tokens of a document (the context length), where that is less than all: tables of angles end there, and
+ *   the plan's FLOPs count no more
  */
 export function lossGraph(model: Model, nTokens: Dim, span?: number): Graph {
   const b = new GraphBuilder(), { logprob } = score(b, model, nTokens, span);
@@ -29,6 +31,8 @@ export interface ScoreOptions {
   readonly logits?: boolean;
   /** After the final norm, f32 [N, C]. */
   readonly hidden?: boolean;
+  /** As for `lossGraph`. */
+  readonly span?: number;
 }
 
 /**
@@ -36,11 +40,11 @@ export interface ScoreOptions {
  * Outputs: logprob and lse (log-sum-exp of the logits), f32 [N]; more by `options`.
  */
 export function scoreGraph(model: Model, nTokens: Dim, options: ScoreOptions = {}): Graph {
-  const b = new GraphBuilder(), { hidden, head, logprob, lse } = score(b, model, nTokens);
+  const b = new GraphBuilder(), { hidden, logits, logprob, lse } = score(b, model, nTokens, options.span);
   return b.finish({
     logprob,
     lse,
-    ...(options.logits === true ? { logits: b.one('linear', {}, [hidden, head, null, null]) } : {}),
+    ...(options.logits === true ? { logits: logits(hidden) } : {}),
     ...(options.hidden === true ? { hidden } : {}),
   });
 }
@@ -48,14 +52,21 @@ export function scoreGraph(model: Model, nTokens: Dim, options: ScoreOptions = {
 function score(b: GraphBuilder, model: Model, nTokens: Dim, span?: number) {
   const ids = (name: string): Tensor => b.input(name, { shape: [nTokens], dtype: 'i32' });
   const tokens = ids('tokens'), targets = ids('targets'), starts = ids('starts'), positions = ids('positions');
-  const { hidden, head } = traceInto({
-    b,
-    tokens,
-    positions,
-    attend: (_layer, q, k, v, attrs) => b.one('attention', span === undefined ? attrs : { ...attrs, span }, [q, k, v, starts]),
-  }, model);
-  const [logprob, lse] = b.apply('linearCrossEntropy', {}, [hidden, head, targets]) as [Tensor, Tensor];
-  return { hidden, head, logprob, lse };
+  const traced = traceInto({
+      b,
+      tokens,
+      positions,
+      maxLength: Math.min(span ?? Infinity, maxOf(nTokens)),
+      attend: (_layer, q, k, v, attrs) => b.one('attention', span === undefined ? attrs : { ...attrs, span }, [q, k, v, starts]),
+    }, model), { hidden, head, logitSoftcap: softcap = 0 } = traced;
+  const [logprob, lse] = b.apply('linearCrossEntropy', { softcap }, [hidden, head, targets]) as [Tensor, Tensor];
+  return { hidden, logits: (rows: Tensor) => logitsOf(b, traced, rows), logprob, lse };
+}
+
+/** Logits of some of the hidden states, [R, C] → [R, V], capped where the model caps them. */
+function logitsOf(b: GraphBuilder, { head, logitSoftcap: cap = 0 }: Traced, rows: Tensor): Tensor {
+  const logits = b.one('linear', {}, [rows, head, null, null]);
+  return cap > 0 ? b.map(expression(1, (e, z) => e.call('mul', e.constant(cap), e.call('tanh', e.call('mul', z!, e.constant(1 / cap))))), [logits]) : logits;
 }
 
 /** Sizes of a decoder. */
@@ -103,12 +114,13 @@ export function cachedGraph(model: Model, { maxTokens, maxSeqs, maxLength, slots
     writes.push([state, updated]);
     return updated;
   };
-  const { hidden, head } = traceInto({
+  const traced = traceInto({
     b,
     tokens,
     positions,
+    maxLength,
     attend: (layer, q, k, v, attrs) => b.one('pagedAttention', attrs, [q, cached(layer, 'k', k), cached(layer, 'v', v), slotTable, seqs, positions]),
   }, model);
-  const logits = b.one('linear', {}, [b.one('gather', {}, [hidden, rows]), head, null, null]); // [R, V]
+  const logits = logitsOf(b, traced, b.one('gather', {}, [traced.hidden, rows])); // [R, V]
   return b.finish({ logits }, writes);
 }

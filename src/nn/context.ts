@@ -10,6 +10,8 @@ export interface Context {
   readonly tokens: Tensor;
   /** Position of each token in its document or sequence, i32 [N]. */
   readonly positions: Tensor;
+  /** Positions of this run are below it, where that is known. */
+  readonly maxLength?: number | undefined;
   /** A trainable tensor of the model, named within the current scope as in the model's own words (`attn.q.weight`). */
   parameter(name: string, shape: readonly number[], init: Init): Tensor;
   /** A constant table of the model, not saved (rotary angles). `name` is absolute and shared. */
@@ -30,4 +32,6 @@ export interface Traced {
   readonly hidden: Tensor;
   /** [vocabSize, nEmbd]; the embedding table itself where they are tied. */
   readonly head: Tensor;
+  /** Logits are cap · tanh(logit / cap); 0, or absent, for none. */
+  readonly logitSoftcap?: number;
 }

@@ -2,6 +2,7 @@
 
 import type { Tensor } from '../core/index.ts';
 import type { Context } from './context.ts';
+import { linear, type LinearOptions } from './linear.ts';
 
 // N tokens, C channels, H heads, D head size
 
@@ -19,5 +20,21 @@ export function mergeHeads(ctx: Context, x: Tensor): Tensor {
 /** Parts of [N, k·C], side by side, each [N, C]: a projection that computes queries, keys and values at once. */
 export function splitChannels(ctx: Context, x: Tensor, parts: number): Tensor[] {
   const width = (x.shape[1] as number) / parts;
-  return ctx.b.apply('split', { axis: 1, sizes: Array.from({ length: parts }, () => width) }, [x]);
+  return splitWidths(ctx, x, Array.from({ length: parts }, () => width));
+}
+
+/** Parts of [N, ΣC], side by side, of these widths. */
+export function splitWidths(ctx: Context, x: Tensor, widths: readonly number[]): Tensor[] {
+  return ctx.b.apply('split', { axis: 1, sizes: widths }, [x]);
+}
+
+/** A projection to heads: [N, C] → [N, H, D], with the parameters of `linear`. */
+export function projectHeads(ctx: Context, x: Tensor, name: string, { nHeads, headSize, ...options }: HeadOptions): Tensor {
+  return splitHeads(ctx, linear(ctx, x, name, nHeads * headSize, options), nHeads);
+}
+
+/** How many heads, and how the projection is made. */
+export interface HeadOptions extends LinearOptions {
+  readonly nHeads: number;
+  readonly headSize: number;
 }

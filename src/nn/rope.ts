@@ -1,64 +1,39 @@
-// Rotary position embeddings: frequencies, their scalings, and the tables of angles that models carry. Layer: nn.
+// Rotary position embeddings: the tables of angles that models carry, and the layer that turns by them. Layer: nn.
 // Su et al. 2021, arXiv 2104.09864, eq. 15. Tables are computed in float64 and rounded once.
 
 import type { Tensor } from '../core/index.ts';
 import type { Context } from './context.ts';
+import { isLong, ropeFrequencies, ropeMagnitude, type FrequencyOptions } from './rope-scaling.ts';
 
-// N tokens, H heads, D head size, T positions
+// N tokens, H heads, D head size, R ≤ D turned channels, T positions
 
-/** Longer contexts than were trained: `rope_scaling` of config.json. */
-export type RopeScaling =
-  | { readonly rope_type: 'linear'; readonly factor: number }
-  | {
-    readonly rope_type: 'llama3';
-    readonly factor: number;
-    readonly low_freq_factor: number;
-    readonly high_freq_factor: number;
-    readonly original_max_position_embeddings: number;
-  };
-
-/** What the tables depend on. */
-export interface RopeOptions {
-  readonly theta: number;
-  readonly headSize: number;
+/** What the tables depend on; `headSize` is R. */
+export interface RopeOptions extends FrequencyOptions {
   /** T, rows of the tables. */
   readonly maxPositions: number;
-  readonly scaling?: RopeScaling | undefined;
+  /** What the tables are called, for models with several: `rope`. */
+  readonly name?: string;
 }
 
-/**
- * Radians by position for each pair of channels: θ^(−2i/D), i = 0 … D/2−1, scaled.
- *
- * `llama3` leaves wavelengths below context/high_freq_factor, divides those above context/low_freq_factor by `factor`,
- * and goes linearly from one to the other in between.
- *
- * @see Grattafiori et al. 2024, arXiv 2407.21783, section 3.4; the blend is that of Meta's published code (`apply_scaling`)
- */
-export function ropeFrequencies({ theta, headSize, scaling }: Pick<RopeOptions, 'theta' | 'headSize' | 'scaling'>): Float64Array {
-  const plain = Float64Array.from({ length: headSize / 2 }, (_, i) => theta ** ((-2 * i) / headSize));
-  if (scaling === undefined) return plain;
-  if (scaling.rope_type === 'linear') return plain.map((frequency) => frequency / scaling.factor);
-  const { factor, low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: context } = scaling;
-  return plain.map((frequency) => {
-    const turns = (context * frequency) / (2 * Math.PI); // full turns within the context that was trained
-    const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
-    return (1 - kept) * (frequency / factor) + kept * frequency;
-  });
-}
-
-/** cos or sin of position·frequency, [T, D/2]. */
-export function ropeTable(kind: 'cos' | 'sin', options: RopeOptions): Float32Array {
-  const frequencies = ropeFrequencies(options), half = frequencies.length, table = new Float32Array(options.maxPositions * half);
-  for (let position = 0; position < options.maxPositions; position++) {
-    for (let i = 0; i < half; i++) table[position * half + i] = Math[kind](position * frequencies[i]!);
+/** cos or sin of position·frequency times the scaling's magnitude, [T, R/2], or the first `rows` of them. */
+export function ropeTable(kind: 'cos' | 'sin', options: RopeOptions, rows = options.maxPositions): Float32Array {
+  const frequencies = ropeFrequencies(options), magnitude = ropeMagnitude(options), half = frequencies.length, table = new Float32Array(rows * half);
+  for (let position = 0; position < rows; position++) {
+    for (let i = 0; i < half; i++) table[position * half + i] = magnitude * Math[kind](position * frequencies[i]!);
   }
   return table;
 }
 
-/** A function that turns queries or keys [N, H, D] by their positions, halves of the channels being the pairs. */
-export function rotary(ctx: Context, options: RopeOptions): (x: Tensor) => Tensor {
-  const shape = [options.maxPositions, options.headSize / 2];
-  const cos = ctx.buffer('rope.cos', shape, () => ropeTable('cos', options));
-  const sin = ctx.buffer('rope.sin', shape, () => ropeTable('sin', options));
+/**
+ * A function that turns the first R channels of queries or keys [N, H, D] by their positions, halves of them being the
+ * pairs. Where the run's length is known (`ctx.maxLength`), its tables have no more rows than that; their names say so,
+ * because programs of one executor share what has one name.
+ */
+export function rotary(ctx: Context, given: RopeOptions): (x: Tensor) => Tensor {
+  const options = { ...given, maxLength: ctx.maxLength }, { scaling, name = 'rope' } = options;
+  const rows = Math.min(options.maxPositions, ctx.maxLength ?? Infinity), shape = [rows, options.headSize / 2];
+  const kind = scaling?.rope_type === 'longrope' && isLong(scaling, options) ? `${name}.long` : name;
+  const cos = ctx.buffer(`${kind}.${rows}.cos`, shape, () => ropeTable('cos', options, rows));
+  const sin = ctx.buffer(`${kind}.${rows}.sin`, shape, () => ropeTable('sin', options, rows));
   return (x) => ctx.b.one('rope', { inverse: false, interleaved: false }, [x, ctx.positions, cos, sin]);
 }

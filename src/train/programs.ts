@@ -33,7 +33,7 @@ export function compileTraining(model: Model, config: TrainConfig, target: Targe
     microNext: count > 1 ? micro(true) : undefined,
     norm: compile(normGraph(parameters, config.optimizer.clipNorm), { target }),
     update: compile(updateGraph(parameters, config.optimizer), { target }),
-    evaluate: compile(only(scoreGraph(model, nTokens), 'logprob'), options),
+    evaluate: compile(only(scoreGraph(model, nTokens, { span: config.contextLength }), 'logprob'), options),
   };
 }
 

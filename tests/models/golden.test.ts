@@ -1,6 +1,6 @@
 // Checkpoints made by transformers (tests/golden/models/make.py): the same logits, hidden states and greedy continuation.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,13 +14,22 @@ interface Golden {
   readonly hidden: number[];
   readonly logits: number[];
   readonly greedy: number[];
+  /** Logits that the last token was chosen by. */
+  readonly last: number[];
 }
 
 const folderOf = (name: string): string => new URL(`../golden/models/${name}`, import.meta.url).pathname;
 const scratch = mkdtempSync(join(tmpdir(), 'athanor-golden-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-describe.each(['gpt2-tied', 'llama-untied', 'llama-tied'])('%s', (name) => {
+const names = readdirSync(folderOf(''), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+
+it('every family has a golden model', () => {
+  const covered = new Set(names.map((name) => (JSON.parse(readFileSync(join(folderOf(name), 'config.json'), 'utf8')) as { model_type: string }).model_type));
+  for (const modelType of Object.keys(FAMILIES)) expect(covered, modelType).toContain(modelType);
+});
+
+describe.each(names)('%s', (name) => {
   const golden = JSON.parse(readFileSync(join(folderOf(name), 'golden.json'), 'utf8')) as Golden;
   const loaded = loadModel(folderOf(name)), { model } = loaded;
   const weights: Values = Object.fromEntries(model.states.map((state) => [state.id, values(state.meta.shape, loaded.read(state))]));
@@ -40,6 +49,7 @@ describe.each(['gpt2-tied', 'llama-untied', 'llama-tied'])('%s', (name) => {
     const greedy: number[] = [];
     while (greedy.length < golden.greedy.length) {
       greedy.push(argmax(logits!));
+      if (greedy.length === golden.greedy.length) expect(relativeError(logits!, golden.last)).toBeLessThan(1e-5);
       [logits] = decoder.step([{ seq: 0, tokens: greedy.slice(-1) }]);
     }
     expect(greedy).toEqual(golden.greedy);

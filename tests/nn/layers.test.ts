@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { callOf, evaluateExpression, evaluateGraph, GraphBuilder, ndarray, type NDArray, type Tensor } from '../../src/core/index.ts';
-import { gatedMlp, geluMlp, layerNorm, linear, mergeHeads, rmsNorm, ropeFrequencies, ropeTable, rotary, siluGate, splitChannels, splitHeads, type Context } from '../../src/nn/index.ts';
+import { gatedMlp, geluMlp, layerNorm, linear, mergeHeads, rmsNorm, ropeFrequencies, ropeMagnitude, ropeTable, rotary, siluGate, splitChannels, splitHeads, type Context } from '../../src/nn/index.ts';
 
 /** Runs a layer on x, its parameters being what `value` says by name. */
 function run(x: NDArray, layer: (ctx: Context, x: Tensor) => Tensor, value: (id: string, i: number) => number = (_id, i) => Math.sin(i + 1)) {
@@ -125,5 +125,30 @@ describe('rotary positions', () => {
     });
     expect(llama3[0]).toBe(plain[0]);
     expect(llama3[63]).toBe(plain[63]! / 8);
+  });
+
+  it('ropeFrequencies() of yarn keep fast channels, divide slow ones, and blend between', () => {
+    const plain = ropeFrequencies({ theta: 10000, headSize: 128 }), scaling = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 4096 } as const;
+    const yarn = ropeFrequencies({ theta: 10000, headSize: 128, scaling }), turns = (i: number): number => (4096 * plain[i]!) / (2 * Math.PI);
+    plain.forEach((frequency, i) => {
+      const ratio = frequency / yarn[i]!;
+      if (turns(i) > 32 * 1.2) expect(ratio).toBe(1); // ends are rounded outwards to whole channels, a sixth of the frequency
+      else if (turns(i) < 1 / 1.2) expect(ratio).toBeCloseTo(4, 12);
+      else expect(ratio).toBeGreaterThanOrEqual(1);
+      if (i > 0) expect(ratio).toBeGreaterThanOrEqual(plain[i - 1]! / yarn[i - 1]! - 1e-12);
+    });
+    expect(ropeFrequencies({ theta: 10000, headSize: 128, maxPositions: 4096, scaling: { rope_type: 'yarn', factor: 4 } })).toEqual(yarn);
+    expect(ropeMagnitude({ scaling })).toBeCloseTo(0.1 * Math.log(4) + 1, 14);
+    expect(ropeMagnitude({ scaling: { ...scaling, mscale: 1, mscale_all_dim: 1 } })).toBe(1);
+    expect(ropeMagnitude({ scaling: { ...scaling, attention_factor: 0.7 } })).toBe(0.7);
+  });
+
+  it('ropeFrequencies() of longrope choose their divisors by the length of the run', () => {
+    const scaling = { rope_type: 'longrope', short_factor: [1, 2], long_factor: [4, 8], original_max_position_embeddings: 16 } as const;
+    const options = { theta: 100, headSize: 4, maxPositions: 64, scaling };
+    expect([...ropeFrequencies({ ...options, maxLength: 16 })]).toEqual([1, 0.1 / 2]);
+    for (const maxLength of [17, undefined]) expect([...ropeFrequencies({ ...options, maxLength })]).toEqual([1 / 4, 0.1 / 8]);
+    expect(ropeMagnitude(options)).toBeCloseTo(Math.sqrt(1 + Math.log(4) / Math.log(16)), 14);
+    expect(ropeMagnitude({ ...options, maxPositions: 16 })).toBe(1);
   });
 });

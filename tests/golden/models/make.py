@@ -1,8 +1,10 @@
 """Makes the golden model folders beside this script: tiny random checkpoints, and what transformers computes with them.
 
-    python make.py            # needs torch and transformers; versions are written into each golden.json
+    python make.py [NAME...]   # needs torch and transformers; versions are written into each golden.json
 
-Weights are far larger than at the start of training, biases and norms are random too: a mistake anywhere shows.
+Weights are far larger than at the start of training, biases and norms are random too: a mistake anywhere shows. Prompts are
+longer than the windows of the families that have them, and with their continuations pass the context that scaled rotary
+positions were trained with (original_max_position_embeddings).
 """
 import json
 import os
@@ -10,19 +12,35 @@ import sys
 
 import torch
 import transformers
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROMPT_LENGTH, NEW_TOKENS = 12, 64
-LLAMA = dict(vocab_size=96, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-             num_key_value_heads=2, max_position_embeddings=96, rms_norm_eps=1e-5, pad_token_id=None)
+PROMPT_LENGTH, NEW_TOKENS, VOCABULARY = 12, 64, 96
+SMALL = dict(vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+             num_key_value_heads=2, max_position_embeddings=96, rms_norm_eps=1e-5, pad_token_id=None, bos_token_id=1,
+             eos_token_id=2)
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 50000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 16}
+YARN = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 24}
+# Cases keep their places: a case's seed is its place.
 CASES = {
-    "gpt2-tied": (GPT2LMHeadModel, GPT2Config(vocab_size=96, n_positions=96, n_embd=32, n_layer=2, n_head=4,
-                                              bos_token_id=0, eos_token_id=0)),
-    "llama-untied": (LlamaForCausalLM, LlamaConfig(**LLAMA, tie_word_embeddings=False)),
-    "llama-tied": (LlamaForCausalLM, LlamaConfig(**LLAMA, tie_word_embeddings=True, rope_parameters={
-        "rope_type": "llama3", "rope_theta": 50000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-        "original_max_position_embeddings": 16})),
+    "gpt2-tied": lambda: GPT2Config(vocab_size=VOCABULARY, n_positions=96, n_embd=32, n_layer=2, n_head=4, bos_token_id=0,
+                                    eos_token_id=0),
+    "llama-untied": lambda: LlamaConfig(**SMALL, tie_word_embeddings=False),
+    "llama-tied": lambda: LlamaConfig(**SMALL, tie_word_embeddings=True, rope_parameters=LLAMA3),
+    "llama-linear-biases": lambda: LlamaConfig(**SMALL, attention_bias=True, mlp_bias=True, rope_parameters={
+        "rope_type": "linear", "rope_theta": 10000.0, "factor": 2.5}),
+    "llama-dynamic": lambda: LlamaConfig(**SMALL, rope_parameters={
+        "rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}),
+    "llama-yarn": lambda: LlamaConfig(**SMALL, rope_parameters=YARN | {
+        "beta_fast": 4.0, "beta_slow": 0.5, "mscale": 1.0, "mscale_all_dim": 0.5}),
+    "mistral": lambda: MistralConfig(**SMALL, sliding_window=7),
+    "qwen2": lambda: Qwen2Config(**SMALL, use_sliding_window=True, sliding_window=5, max_window_layers=1,
+                                 tie_word_embeddings=True),
+    "qwen2-yarn": lambda: Qwen2Config(**SMALL, rope_parameters=YARN),
+    "qwen3": lambda: Qwen3Config(**SMALL, head_dim=16),
+    "qwen3-yarn": lambda: Qwen3Config(**SMALL, head_dim=12, attention_bias=True, use_sliding_window=True, sliding_window=6,
+                                      max_window_layers=1, rope_parameters=YARN | {"truncate": False}),
 }
 
 
@@ -41,22 +59,29 @@ def golden(model, prompt):
     logits = model(ids).logits[0]
     greedy, margin = [], float("inf")
     for _ in range(NEW_TOKENS):
-        top = model(torch.tensor([prompt + greedy])).logits[0, -1].topk(2)
+        last = model(torch.tensor([prompt + greedy])).logits[0, -1]
+        top = last.topk(2)
         margin = min(margin, (top.values[0] - top.values[1]).item())
         greedy.append(top.indices[0].item())
     rounded = lambda x: [float(f"{v:.9g}") for v in x.flatten().tolist()]
-    return {"prompt": prompt, "hidden": rounded(hidden), "logits": rounded(logits), "greedy": greedy, "smallestMargin": margin}
+    # `last`: the logits from which the last token was chosen, at the end of all those positions.
+    return {"prompt": prompt, "hidden": rounded(hidden), "logits": rounded(logits), "greedy": greedy, "last": rounded(last),
+            "smallestMargin": margin}
 
 
-for seed, (name, (cls, config)) in enumerate(CASES.items()):
+for seed, (name, config) in enumerate(CASES.items()):
+    if len(sys.argv) > 1 and name not in sys.argv[1:]:
+        continue
     folder = os.path.join(HERE, name)
-    model = cls(config)
+    # "eager": the fused attention of torch leaves out what caps scores.
+    model = AutoModelForCausalLM.from_config(config(), attn_implementation="eager")
     randomise(model, seed)
     model.tie_weights()
     model.save_pretrained(folder)
-    os.remove(os.path.join(folder, "generation_config.json"))
-    prompt = torch.randint(96, (PROMPT_LENGTH,), generator=torch.Generator().manual_seed(100 + seed)).tolist()
-    result = golden(cls.from_pretrained(folder), prompt)
+    if os.path.exists(generation := os.path.join(folder, "generation_config.json")):
+        os.remove(generation)
+    prompt = torch.randint(VOCABULARY, (PROMPT_LENGTH,), generator=torch.Generator().manual_seed(100 + seed)).tolist()
+    result = golden(AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager"), prompt)
     versions = {"python": sys.version.split()[0], "torch": torch.__version__, "transformers": transformers.__version__}
     with open(os.path.join(folder, "golden.json"), "w") as file:
         json.dump({"versions": versions, **result}, file)
