@@ -1,7 +1,7 @@
 // Model folders, as Hugging Face's libraries read and write them: config.json beside model.safetensors, or beside shards
 // with an index. Layer: models (file access; the rest of the folder is pure).
 
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder, storageError, writeDurable } from '../base/durable.ts';
 import { ConfigError, FormatError, ShapeError, StorageError } from '../base/errors.ts';
@@ -9,6 +9,7 @@ import { sizeOf, type State } from '../core/index.ts';
 import { parseJson } from '../base/checked-json.ts';
 import { parseConfig } from './config.ts';
 import { weightName, type StoredName } from './family.ts';
+import { PICKLE_NAME, PICKLE_REASON } from './foreign-files.ts';
 import { createModel, type Model } from './model.ts';
 import { formatHeader, type StoredTensor, type TensorToStore } from './safetensors.ts';
 import type { MapFile } from './readable-file.ts';
@@ -59,9 +60,10 @@ export function loadModel(folder: string, options: { readonly mapFile?: MapFile 
   const configPath = join(folder, CONFIG_FILE), text = readText(folder, CONFIG_FILE);
   if (text === undefined) throw missing(folder, CONFIG_FILE);
   const { family, config, rest } = parseConfig(parseJson(text, configPath).value, configPath);
+  refuseQuantised(rest, configPath);
   const model = fromFile(configPath, () => createModel(family, config));
   const stored = fromFile(configPath, () => createModel(family, family.stored?.(config) ?? config));
-  const files = openFiles(folder, options.mapFile);
+  const files = openWeightFiles(folder, options.mapFile);
   try {
     const sources = matchStates(folder, model, stored, files);
     return {
@@ -78,6 +80,13 @@ export function loadModel(folder: string, options: { readonly mapFile?: MapFile 
   }
 }
 
+/** Weights that are only meaningful with scales beside them must not be read as they stand. */
+function refuseQuantised({ quantization_config: quantised }: Readonly<Record<string, unknown>>, path: string): void {
+  if (quantised === undefined || quantised === null) return;
+  const method = (quantised as { quant_method?: unknown }).quant_method;
+  throw new FormatError(`Cannot read "${path}": its quantization_config says that the weights are quantised${typeof method === 'string' ? ` (${method})` : ''}, which is not supported. Get the model as it was before that, or a GGUF file of it.`, { path });
+}
+
 /** Errors of numbers that do not fit are the file's here, not the caller's. */
 function fromFile<T>(path: string, make: () => T): T {
   try {
@@ -88,10 +97,16 @@ function fromFile<T>(path: string, make: () => T): T {
   }
 }
 
-function readText(folder: string, name: string): string | undefined {
+/** Longer ones are not read: the index of the largest model in use takes some 10 MB. */
+const MAX_TEXT_BYTES = 64 * 2 ** 20;
+
+/** A file of a folder as text, or undefined if it is not there. @throws {FormatError} if it is no UTF-8, or too long */
+export function readText(folder: string, name: string): string | undefined {
   const path = fileWithin(folder, name);
   if (path === undefined) return undefined;
   try {
+    const { size } = statSync(path);
+    if (size > MAX_TEXT_BYTES) throw new FormatError(`Cannot read "${path}": it has ${size} bytes, and more than ${MAX_TEXT_BYTES} are not read. Get another copy of it.`, { path, offset: MAX_TEXT_BYTES });
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (cause) {
     if (cause instanceof TypeError) throw new FormatError(`Cannot read "${path}": it is not UTF-8. Get another copy of it.`, { path, cause });
@@ -99,27 +114,32 @@ function readText(folder: string, name: string): string | undefined {
   }
 }
 
-function missing(folder: string, name: string): StorageError {
+function missing(folder: string, name: string): StorageError | FormatError {
   const there = statSync(folder, { throwIfNoEntry: false });
+  if (there?.isDirectory() === true && name === WEIGHTS_FILE) {
+    const pickle = readdirSync(folder).find((file) => PICKLE_NAME.test(file));
+    if (pickle !== undefined) return new FormatError(`Cannot read the model "${folder}": its weights are in "${pickle}", and ${PICKLE_REASON}`, { path: join(folder, pickle) });
+  }
   const state = there === undefined ? 'there is no such folder' : there.isDirectory() ? `it has no ${name}` : 'it is a file, not a folder';
   return new StorageError(`Cannot read the model "${folder}": ${state}. A model folder holds ${CONFIG_FILE} and ${WEIGHTS_FILE}.`, { path: folder });
 }
 
-function openFiles(folder: string, mapFile: MapFile | undefined): WeightFile[] {
+/**
+ * Opens the safetensors files of a folder: the one, or those that the index names. The caller closes them.
+ *
+ * @throws {FormatError} if a header or the index lies, a shard is missing, or the weights are pickles
+ * @throws {StorageError} if there are none, or one cannot be read
+ */
+export function openWeightFiles(folder: string, mapFile?: MapFile): WeightFile[] {
   const whole = fileWithin(folder, WEIGHTS_FILE);
   if (whole !== undefined) return [new WeightFile(whole, mapFile)];
-  const text = readText(folder, INDEX_FILE), indexPath = join(folder, INDEX_FILE);
+  const text = readText(folder, INDEX_FILE);
   if (text === undefined) throw missing(folder, WEIGHTS_FILE);
-  const map = parseJson(text, indexPath).field('weight_map'), byFile = new Map<string, string[]>();
-  for (const tensor of Object.keys(map.object())) {
-    const name = map.field(tensor).string();
-    byFile.set(name, [...(byFile.get(name) ?? []), tensor]);
-  }
   const files: WeightFile[] = [];
   try {
-    for (const [name, tensors] of byFile) {
+    for (const [name, tensors] of shardsOf(text, join(folder, INDEX_FILE))) {
       const path = fileWithin(folder, name);
-      if (path === undefined) throw new StorageError(`Cannot read the model "${folder}": ${INDEX_FILE} names "${name}", which is not there. Get that file too.`, { path: join(folder, name) });
+      if (path === undefined) throw new FormatError(`Cannot read the model "${folder}": ${INDEX_FILE} names "${name}", which is not there. Get that file too.`, { path: join(folder, name) });
       const file = new WeightFile(path, mapFile);
       files.push(file);
       const absent = tensors.find((tensor) => !file.tensors.has(tensor));
@@ -130,6 +150,17 @@ function openFiles(folder: string, mapFile: MapFile | undefined): WeightFile[] {
     throw error;
   }
   return files;
+}
+
+/** An index's files, each with the names of its tensors. */
+function shardsOf(text: string, path: string): Map<string, string[]> {
+  const map = parseJson(text, path).field('weight_map'), shards = new Map<string, string[]>();
+  for (const tensor of Object.keys(map.object())) {
+    const name = map.field(tensor).string(), tensors = shards.get(name);
+    if (tensors === undefined) shards.set(name, [tensor]);
+    else tensors.push(tensor);
+  }
+  return shards;
 }
 
 /** Finds each State's tensor. @throws {FormatError} if one is missing, of another shape, there twice, or unknown */

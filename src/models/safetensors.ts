@@ -3,27 +3,9 @@
 // See https://github.com/huggingface/safetensors, "Format".
 
 import { FormatError } from '../base/errors.ts';
-import { parseJson, type JsonNode } from '../base/checked-json.ts';
-
-/** Bytes of an element, by the format's names of types. */
-const DTYPE_BYTES: Readonly<Record<string, number>> = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E5M2: 1,
-  F8_E4M3: 1,
-  F8_E8M0: 1,
-  I16: 2,
-  U16: 2,
-  F16: 2,
-  BF16: 2,
-  I32: 4,
-  U32: 4,
-  F32: 4,
-  F64: 8,
-  I64: 8,
-  U64: 8,
-};
+import { foreignKind } from './foreign-files.ts';
+import { HeaderScanner } from './header-scanner.ts';
+import { storedType } from './stored-types.ts';
 
 /** The reference implementation refuses longer headers too, so that a lying length cannot fill memory. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -53,6 +35,8 @@ export interface SafetensorsHeader {
 export function headerLength(prefix: Uint8Array, fileBytes: number, path: string): number {
   if (prefix.length < 8 || fileBytes < 8) throw damaged(path, `it has ${fileBytes} bytes, fewer than the eight that every safetensors file begins with`, 0);
   const view = new DataView(prefix.buffer, prefix.byteOffset, 8), length = Number(view.getBigUint64(0, true));
+  const foreign = length > fileBytes - 8 ? foreignKind(prefix) : undefined; // as a length their first bytes are beyond any file
+  if (foreign !== undefined) throw new FormatError(`Cannot read "${path}": ${foreign}.`, { path, offset: 0 });
   if (length > fileBytes - 8) throw damaged(path, `its header claims ${length} bytes, but the file has ${fileBytes}`, 0);
   if (length > MAX_HEADER_BYTES) throw damaged(path, `its header claims ${length} bytes; more than ${MAX_HEADER_BYTES} are not read`, 0);
   return length;
@@ -74,44 +58,67 @@ export function parseHeader(json: Uint8Array, fileBytes: number, path: string): 
     throw new FormatError(`Cannot read "${path}": its header is not UTF-8. ${REMEDY}`, { path, offset: 8, cause });
   }
   if (!text.startsWith('{')) throw damaged(path, 'its header does not begin with "{"', 8);
-  const root = parseJson(text, path), tensors: StoredTensor[] = [], metadata = new Map<string, string>();
-  const start = 8 + json.length;
-  for (const name of Object.keys(root.object())) {
-    if (name === '__metadata__') {
-      const fields = root.field(name);
-      for (const key of Object.keys(fields.object())) metadata.set(key, fields.field(key).string());
-    } else if (name === '__proto__') {
-      throw damaged(path, 'it names a tensor "__proto__"', 8);
-    } else {
-      tensors.push(parseTensor(name, root.field(name), start, fileBytes, path));
-    }
-  }
+  const file = { path, start: 8 + json.length, bytes: fileBytes }, scanner = new HeaderScanner(text, path, 8);
+  const tensors: StoredTensor[] = [], metadata = new Map<string, string>();
+  scanner.object('the header', (name) => {
+    if (name === '__metadata__')
+      scanner.object(name, (key) => {
+        if (metadata.size === MAX_METADATA) throw scanner.fail(`${name} has more than ${MAX_METADATA} texts`);
+        metadata.set(key, scanner.string(`"${key}" of ${name}`));
+      });
+    else if (name === '__proto__') throw scanner.fail('it names a tensor "__proto__"');
+    else tensors.push(readTensor(name, scanner, file));
+  });
+  scanner.end();
   tensors.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  checkTiling(tensors, start, fileBytes, path);
+  checkTiling(tensors, file.start, fileBytes, path);
   return { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata };
 }
 
-function parseTensor(name: string, node: JsonNode, start: number, fileBytes: number, path: string): StoredTensor {
-  const refuse = (state: string, offset = 8): never => {
-    throw damaged(path, `tensor "${name}" ${state}`, offset);
+/** Writers keep a few words about a file; a million are there to fill memory. */
+const MAX_METADATA = 2 ** 16;
+
+/** What a tensor is checked against. */
+interface File {
+  readonly path: string;
+  /** Where values begin. */
+  readonly start: number;
+  readonly bytes: number;
+}
+
+/** No array library has more axes than 64 (NumPy's limit). */
+const MAX_AXES = 64;
+
+function readTensor(name: string, scanner: HeaderScanner, { path, start, bytes: fileBytes }: File): StoredTensor {
+  const place = scanner.place, what = `tensor "${name.slice(0, 200)}"`;
+  let dtype: string | undefined;
+  const shape: number[] = [], offsets: number[] = [], given = new Set<string>();
+  scanner.object(what, (key) => {
+    given.add(key);
+    if (key === 'dtype') dtype = scanner.string(`the dtype of ${what}`);
+    else if (key === 'shape') readNaturals(scanner, shape, `the shape of ${what}`);
+    else if (key === 'data_offsets') readNaturals(scanner, offsets, `data_offsets of ${what}`);
+    else throw scanner.fail(`${what} has an unknown field "${key.slice(0, 60)}"`);
+  });
+  const refuse = (state: string): never => {
+    throw scanner.fail(`${what} ${state}`, place);
   };
-  for (const key of Object.keys(node.object())) if (!['dtype', 'shape', 'data_offsets'].includes(key)) refuse(`has an unknown field "${key}"`);
-  const dtype = node.field('dtype').string(), width = Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype]! : refuse(`has the unknown type "${dtype}"`);
-  const shape = naturals(node.field('shape'), 'shape', refuse), offsets = naturals(node.field('data_offsets'), 'data_offsets', refuse);
+  for (const key of ['dtype', 'shape', 'data_offsets']) if (!given.has(key)) refuse(`has no ${key}`);
+  const width = storedType(dtype!)?.bytes ?? refuse(`has the unknown type "${dtype!.slice(0, 60)}"`);
   if (offsets.length !== 2) refuse(`has ${offsets.length} data_offsets instead of two`);
   const [from, to] = offsets as [number, number], begin = start + from, end = start + to;
   const bytes = shape.includes(0) ? 0 : shape.reduce((product, dim) => product * dim, width);
   if (!Number.isSafeInteger(bytes)) refuse(`has the shape [${shape.join(', ')}], whose size passes 2^53 bytes`);
   if (from > to) refuse(`ends at ${to}, before its beginning at ${from}`);
-  if (to - from !== bytes) refuse(`of type ${dtype} and shape [${shape.join(', ')}] needs ${bytes} bytes, but has ${to - from}`, begin);
-  if (end > fileBytes) refuse(`ends at byte ${end}, but the file has ${fileBytes}: it is cut short`, fileBytes);
-  return { name, dtype, shape, begin, end };
+  if (to - from !== bytes) refuse(`of type ${dtype} and shape [${shape.join(', ')}] needs ${bytes} bytes, but has ${to - from}`);
+  if (end > fileBytes) throw damaged(path, `${what} ends at byte ${end}, but the file has ${fileBytes}: it is cut short`, fileBytes);
+  return { name, dtype: dtype!, shape, begin, end };
 }
 
-function naturals(node: JsonNode, field: string, refuse: (state: string) => never): number[] {
-  return node.array().map((item) => {
-    if (!Number.isSafeInteger(item) || (item as number) < 0) refuse(`has ${JSON.stringify(item)} in its ${field}, which is no whole number from 0 to 2^53 − 1`);
-    return item as number;
+function readNaturals(scanner: HeaderScanner, out: number[], what: string): void {
+  scanner.array(what, () => {
+    if (out.length === MAX_AXES) throw scanner.fail(`${what} has more than ${MAX_AXES} numbers`);
+    out.push(scanner.natural(what));
   });
 }
 
@@ -142,7 +149,7 @@ export function formatHeader(tensors: readonly TensorToStore[], metadata: Readon
   const fields: [string, unknown][] = [['__metadata__', metadata]];
   let begin = 0;
   for (const { name, dtype, shape } of tensors) {
-    const end = begin + shape.reduce((product, dim) => product * dim, DTYPE_BYTES[dtype]!);
+    const end = begin + shape.reduce((product, dim) => product * dim, storedType(dtype)!.bytes);
     fields.push([name, { dtype, shape, data_offsets: [begin, end] }]);
     begin = end;
   }

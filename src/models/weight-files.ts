@@ -4,9 +4,12 @@ import { realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { storageError } from '../base/durable.ts';
 import { FormatError } from '../base/errors.ts';
-import { widenBf16, widenF16 } from './narrow-floats.ts';
 import { ReadableFile, type MapFile } from './readable-file.ts';
 import { headerLength, parseHeader, type StoredTensor } from './safetensors.ts';
+import { storedType } from './stored-types.ts';
+
+/** Values converted at a time, so that what is read on the way is never a second copy of a tensor. */
+const PIECE_VALUES = 2 ** 21;
 
 /**
  * The path of a file of a folder.
@@ -22,7 +25,7 @@ export function fileWithin(folder: string, name: string): string | undefined {
   }
   try {
     const real = realpathSync(path), root = realpathSync(folder);
-    if (!real.startsWith(root.endsWith(sep) ? root : root + sep)) {
+    if (!isWithin(real, root) && !isWithin(real, blobsOf(root))) {
       throw new FormatError(`Cannot read "${path}": it is a link that leads out of the folder, to "${real}". Copy the folder with its links resolved (cp -rL) and use the copy.`, { path });
     }
     // Before opening: to open a pipe would wait for ever.
@@ -32,6 +35,16 @@ export function fileWithin(folder: string, name: string): string | undefined {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw storageError('read', path, cause);
   }
+}
+
+function isWithin(path: string, folder: string | undefined): boolean {
+  return folder !== undefined && path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+/** Hugging Face's cache keeps snapshots/COMMIT/NAME as links to blobs/HASH of the same repository: those links are its own. */
+function blobsOf(root: string): string | undefined {
+  const parts = root.split(sep), isSnapshot = parts.at(-2) === 'snapshots' && /^(models|datasets|spaces)--./.test(parts.at(-3) ?? '');
+  return isSnapshot ? [...parts.slice(0, -2), 'blobs'].join(sep) : undefined;
 }
 
 /** An open safetensors file. */
@@ -54,18 +67,17 @@ export class WeightFile {
     }
   }
 
-  /** Reads a tensor as f32. @throws {FormatError} if it is no f32, bf16 or f16 */
+  /** Reads a tensor as f32, whatever its type; integers and f64 to the nearest. */
   readF32(tensor: StoredTensor, out: Float32Array): void {
-    const bytes = new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
     if (tensor.dtype === 'F32') {
-      this.#file.read(bytes, tensor.begin);
+      this.#file.read(new Uint8Array(out.buffer, out.byteOffset, out.byteLength), tensor.begin);
       return;
     }
-    const widen = tensor.dtype === 'BF16' ? widenBf16 : tensor.dtype === 'F16' ? widenF16 : undefined;
-    if (widen === undefined) throw new FormatError(`Cannot read "${this.path}": tensor "${tensor.name}" is ${tensor.dtype}; weights may be F32, BF16 or F16.`, { path: this.path, offset: tensor.begin });
-    const bits = new Uint16Array(out.length);
-    this.#file.read(new Uint8Array(bits.buffer), tensor.begin);
-    widen(bits, out);
+    const type = storedType(tensor.dtype)!; // a header names no others
+    for (let from = 0; from < out.length; from += PIECE_VALUES) {
+      const part = out.subarray(from, from + PIECE_VALUES), bytes = new Uint8Array(part.length * type.bytes);
+      type.widen(this.#file.read(bytes, tensor.begin + from * type.bytes), part);
+    }
   }
 
   /** The mapped values of an f32 tensor, where there is a mapping and it is aligned. */
@@ -74,11 +86,10 @@ export class WeightFile {
     return bytes === undefined || bytes.byteOffset % 4 !== 0 ? undefined : new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   }
 
-  /** Raw bytes of a part of a tensor. */
+  /** Raw bytes of a part of a tensor: a view where the file is mapped. */
   readBytes(tensor: StoredTensor, from: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(Math.min(length, tensor.end - tensor.begin - from));
-    this.#file.read(bytes, tensor.begin + from);
-    return bytes;
+    const begin = tensor.begin + from, size = Math.min(length, tensor.end - begin);
+    return this.#file.view(begin, size) ?? this.#file.read(new Uint8Array(size), begin);
   }
 
   close(): void {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CapacityError, FormatError, ShapeError, StorageError } from '../../src/base/errors.ts';
-import { createModel, FAMILIES, formatHeader, headerLength, initialise, loadModel, parseHeader, saveModel, type TensorToStore } from '../../src/models/index.ts';
+import { asBytes, createModel, FAMILIES, formatHeader, headerLength, initialise, loadModel, parseHeader, saveModel, type TensorToStore } from '../../src/models/index.ts';
 import { openToAll, runUnprivileged, whyNotUnprivileged } from '../unprivileged.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'athanor-models-'));
@@ -278,11 +278,39 @@ describe('loadModel()', () => {
     expect(failure(() => loadModel(folder)).message).toMatch(/not a plain file/);
   });
 
-  it('refuses weights that are whole numbers when they are read', () => {
-    const folder = rewritten('llama-tied', (entries) => entries.map((entry) => (entry.name === 'model.norm.weight' ? { ...entry, dtype: 'I32' } : entry)));
-    const loaded = loadModel(folder);
-    expect(failure(() => loaded.read(loaded.model.states.find(({ id }) => id === 'norm.weight')!)).message).toMatch(/"model.norm.weight" is I32; weights may be F32, BF16 or F16/);
-    loaded.close();
+  it('reads weights that are whole numbers', () => {
+    const folder = rewritten('llama-tied', (entries) => entries.map((entry) => (entry.name === 'model.norm.weight' ? { ...entry, dtype: 'I32', bytes: asBytes(Int32Array.from({ length: 32 }, (_, i) => i - 5)) } : entry)));
+    expect(valuesOf(folder)['norm.weight']).toEqual(Array.from({ length: 32 }, (_, i) => i - 5));
+  });
+
+  it('refuses pickles, and says how they become safetensors', () => {
+    const folder = copyOf('llama-tied'), weights = join(folder, 'model.safetensors');
+    rmSync(weights);
+    writeFileSync(join(folder, 'pytorch_model.bin'), 'PK');
+    expect(failure(() => loadModel(folder)).message).toMatch(/weights are in "pytorch_model.bin".*a program that runs when it is loaded.*save_pretrained/);
+    for (const [bytes, what] of [['PK\x03\x04\x00\x00\x08\x08', /a zip file, as PyTorch writes/], ['\x80\x02\x8a\nl\xfc\x9c\x46', /a Python pickle/], ['version https://git-lfs', /a Git LFS pointer/], ['<!DOCTYPE html>', /a web page/], ['GGUF\x03\0\0\0\x01', /a GGUF file/]] as const) {
+      writeFileSync(weights, Buffer.from(bytes, 'latin1'));
+      expect(failure(() => loadModel(folder))).toMatchObject({ message: expect.stringMatching(what), offset: 0, path: weights });
+    }
+  });
+
+  it('refuses weights that need scales, naming the field', () => {
+    expect(failure(() => loadModel(reconfigured('llama-tied', { quantization_config: { quant_method: 'fp8' } }))).message).toMatch(/quantization_config says that the weights are quantised \(fp8\)/);
+  });
+
+  it("follows the links of Hugging Face's cache, and no others of it", () => {
+    const repo = join(scratch, 'models--a--b'), folder = join(repo, 'snapshots', 'c0ffee'), golden_ = golden('llama-tied');
+    mkdirSync(join(repo, 'blobs'), { recursive: true });
+    mkdirSync(folder, { recursive: true });
+    for (const name of ['config.json', 'model.safetensors']) {
+      cpSync(join(golden_, name), join(repo, 'blobs', `hash-${name}`));
+      symlinkSync(join('..', '..', 'blobs', `hash-${name}`), join(folder, name));
+    }
+    expect(valuesOf(folder)).toEqual(valuesOf(golden_));
+    rmSync(join(folder, 'config.json'));
+    cpSync(join(golden_, 'config.json'), join(repo, 'config.json'));
+    symlinkSync(join('..', '..', 'config.json'), join(folder, 'config.json'));
+    expect(failure(() => loadModel(folder)).message).toMatch(/leads out of the folder/);
   });
 
   it.skipIf(process.platform !== 'linux')('leaves no file open after a failure', () => {

@@ -47,11 +47,11 @@ describe('parseHeader()', () => {
     ['__proto__ inside', `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"__proto__":{}}}`, 8, /unknown field "__proto__"/],
     ['an inherited name as type', `{"a":${tensor([2], [0, 8], 'toString')}}`, 8, /unknown type "toString"/],
     ['an unknown type', `{"a":${tensor([2], [0, 8], 'F31')}}`, 8, /unknown type "F31"/],
-    ['a missing type', '{"a":{"shape":[2],"data_offsets":[0,8]}}', 8, /a\.dtype should be a string/],
-    ['a shape that is a number', `{"a":${tensor(2, [0, 8])}}`, 8, /a\.shape should be an array/],
-    ['a negative axis', `{"a":${tensor([-2], [0, 8])}}`, 8, /-2 in its shape/],
-    ['a broken axis', `{"a":${tensor([1.5], [0, 6])}}`, 6, /1\.5 in its shape/],
-    ['an axis of 2^53', `{"a":{"dtype":"U8","shape":[${huge}],"data_offsets":[0,${huge}]}}`, 8, /in its shape, which is no whole number/],
+    ['a missing type', '{"a":{"shape":[2],"data_offsets":[0,8]}}', 8, /tensor "a" has no dtype/],
+    ['a shape that is a number', `{"a":${tensor(2, [0, 8])}}`, 8, /shape of tensor "a" should be an array/],
+    ['a negative axis', `{"a":${tensor([-2], [0, 8])}}`, 8, /shape of tensor "a" has -2/],
+    ['a broken axis', `{"a":${tensor([1.5], [0, 6])}}`, 6, /shape of tensor "a" has 1\.5/],
+    ['an axis of 2^53', `{"a":{"dtype":"U8","shape":[${huge}],"data_offsets":[0,${huge}]}}`, 8, /has 9007199254740992, which is no whole number/],
     ['a product that passes 2^53', `{"a":${tensor([2 ** 30, 2 ** 30], [0, 8])}}`, 8, /passes 2\^53/],
     ['a product that wraps to the right size in 64 bits', `{"a":${tensor([2 ** 32, 2 ** 32, 1], [0, 0], 'U8')}}`, 0, /passes 2\^53/],
     ['offsets that go back', `{"a":${tensor([2], [8, 0])}}`, 8, /before its beginning/],
@@ -63,8 +63,8 @@ describe('parseHeader()', () => {
     ['a hole', `{${a},"b":${tensor([2], [12, 20])}}`, 20, /4 bytes between tensor "a" and tensor "b"/],
     ['a hole at the beginning', `{"a":${tensor([2], [4, 12])}}`, 12, /4 bytes between the header and tensor "a"/],
     ['bytes after the end', `{${a}}`, 11, /3 bytes after tensor "a"/],
-    ['metadata that is no text', '{"__metadata__":{"n":1}}', 0, /__metadata__\.n should be a string/],
-    ['a null tensor', '{"a":null}', 0, /a should be an object/],
+    ['metadata that is no text', '{"__metadata__":{"n":1}}', 0, /"n" of __metadata__ should be a string/],
+    ['a null tensor', '{"a":null}', 0, /tensor "a" should be an object/],
   ])('refuses %s', (_what, json, dataBytes, message) => {
     const error = failure(() => parse(json, dataBytes));
     expect(error.message).toMatch(message);
@@ -75,9 +75,9 @@ describe('parseHeader()', () => {
     expect(failure(() => parse(Uint8Array.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 0)).message).toMatch(/not UTF-8/);
   });
 
-  it('says where a tensor that lies begins', () => {
+  it('says where a tensor that lies is described', () => {
     const json = `{${a},"b":${tensor([3], [8, 16])}}`;
-    expect(failure(() => parse(json, 16)).offset).toBe(8 + json.length + 8);
+    expect(failure(() => parse(json, 16)).offset).toBe(8 + json.indexOf('"b":') + 4);
   });
 
   it('never throws anything but a FormatError, whatever the bytes', () => {
