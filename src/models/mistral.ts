@@ -9,9 +9,8 @@ import { scalingOf, upgradeRope } from './rotary-config.ts';
 
 const schema = z.object({
   ...DECODER_FIELDS,
-  num_key_value_heads: COUNT.nullable().default(8), // transformers' default, which files may count on
   max_position_embeddings: COUNT.default(131072),
-  sliding_window: COUNT.nullable().default(4096),
+  sliding_window: COUNT.nullable().default(4096), // transformers' default, which files may count on
 });
 
 export type MistralConfig = Readonly<z.infer<typeof schema>>;

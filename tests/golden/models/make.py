@@ -12,7 +12,8 @@ import sys
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
+from transformers import (AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig, Phi3Config, Qwen2Config, Qwen3Config,
+                          SmolLM3Config)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROMPT_LENGTH, NEW_TOKENS, VOCABULARY = 12, 64, 96
@@ -22,6 +23,8 @@ SMALL = dict(vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hi
 LLAMA3 = {"rope_type": "llama3", "rope_theta": 50000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 16}
 YARN = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 24}
+LONGROPE = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.05, 1.2, 1.5],
+            "long_factor": [1.1, 2.0, 4.5, 8.0]}
 # Cases keep their places: a case's seed is its place.
 CASES = {
     "gpt2-tied": lambda: GPT2Config(vocab_size=VOCABULARY, n_positions=96, n_embd=32, n_layer=2, n_head=4, bos_token_id=0,
@@ -41,6 +44,15 @@ CASES = {
     "qwen3": lambda: Qwen3Config(**SMALL, head_dim=16),
     "qwen3-yarn": lambda: Qwen3Config(**SMALL, head_dim=12, attention_bias=True, use_sliding_window=True, sliding_window=6,
                                       max_window_layers=1, rope_parameters=YARN | {"truncate": False}),
+    "phi3": lambda: Phi3Config(**SMALL, sliding_window=9, rope_parameters={
+        "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.75}),
+    # Which divisors hold goes by the length so far in transformers, by the run's here: these two lie on one side of it.
+    "phi3-long": lambda: Phi3Config(**SMALL, original_max_position_embeddings=8, rope_parameters=LONGROPE),
+    "phi3-short": lambda: Phi3Config(**SMALL, original_max_position_embeddings=80, rope_parameters=LONGROPE),
+    "smollm3": lambda: SmolLM3Config(**SMALL, no_rope_layers=[1, 0], use_sliding_window=True, sliding_window=8,
+                                     attention_bias=True),
+    "smollm3-yarn": lambda: SmolLM3Config(**SMALL | {"num_hidden_layers": 4}, tie_word_embeddings=False,
+                                          rope_parameters=YARN | {"rope_theta": 2e6}),
 }
 
 
