@@ -9,9 +9,9 @@ namespace athanor {
 namespace {
 
 constexpr uint32_t MAGIC = 0x50485441;  // "ATHP"
-constexpr uint32_t VERSION = 1;
+constexpr uint32_t VERSION = 2;
 constexpr uint16_t COMMITS = 1;
-constexpr size_t OPERAND_HEAD = 24, INSTRUCTION_HEAD = 24, STATE_HEAD = 12;
+constexpr size_t OPERAND_HEAD = 24, INSTRUCTION_HEAD = 32, STATE_HEAD = 12;
 
 // No size, offset or stride of a real program comes near it, and products of two stay within 128 bits.
 constexpr int64_t LARGEST = int64_t(1) << 47;
@@ -167,10 +167,8 @@ class Parser {
   bool instruction(uint32_t number) {
     Instruction it{};
     it.opcode = reader_.take<uint16_t>();
-    it.nIn = reader_.take<uint8_t>();
-    it.nOut = reader_.take<uint8_t>();
     it.commits = (reader_.take<uint16_t>() & COMMITS) != 0;
-    it.nAttrs = reader_.take<uint16_t>();
+    const uint64_t nIn = reader_.take<uint32_t>(), nOut = reader_.take<uint32_t>(), nAttrs = reader_.take<uint32_t>();
     it.workspaceOffset = reader_.take<uint64_t>();
     it.workspaceBytes = reader_.take<uint64_t>();
     if (!reader_.ok()) return truncated("instructions");
@@ -182,7 +180,8 @@ class Parser {
     if (it.workspaceOffset > program_.arenaBytes || it.workspaceBytes > program_.arenaBytes - it.workspaceOffset)
       return fail(where + ": its workspace leaves the arena");
     if (it.workspaceOffset % 64 != 0) return fail(where + ": its workspace is not aligned to 64 bytes");
-    if (size_t(it.nAttrs) * 8 > reader_.left()) return truncated("instructions");
+    if (nAttrs * 8 + (nIn + nOut) * OPERAND_HEAD > reader_.left()) return truncated("instructions");
+    it.nIn = int32_t(nIn), it.nOut = int32_t(nOut), it.nAttrs = int32_t(nAttrs);  // the buffer is smaller than 2³¹ operands
     it.firstAttr = program_.attrs.size();
     for (int i = 0; i < it.nAttrs; i++) program_.attrs.push_back(reader_.take<double>());
     it.firstOperand = program_.operands.size();

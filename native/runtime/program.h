@@ -1,4 +1,4 @@
-// A program of format 1, decoded and checked: src/core/program.ts describes the bytes and writes them.
+// A program of format 2, decoded and checked: src/core/program.ts describes the bytes and writes them.
 // After parse() every operand lies within its memory at the largest dimensions, and so at all smaller ones.
 #pragma once
 

@@ -40,8 +40,8 @@ export class GraphBuilder implements Builder {
   }
 
   apply<K extends OpName>(op: K, attrs: OpAttrs[K], inputs: Inputs, dtypes: readonly (DType | undefined)[] = []): Tensor[] {
-    const outs: Tensor[] = [], { blocks = [], infer } = opOf(op);
-    const inBlocks = inputs.findIndex((t, i) => t !== null && isBlockFormat(t.dtype) && !blocks.includes(i));
+    const outs: Tensor[] = [], { blocks, infer } = opOf(op);
+    const inBlocks = inputs.findIndex((t, i) => t !== null && isBlockFormat(t.dtype) && blocks?.includes(i) !== true);
     if (inBlocks >= 0) refuse(op, inputs, `operand ${inBlocks} must not be in a block format: dequantise it first`);
     const node: Node<K> = { id: this.#nextId++, op, attrs, inputs, outs, scope: this.#scope };
     infer(attrs, inputs).forEach(({ shape, dtype }, index) => {

@@ -41,6 +41,11 @@ export interface OpAttrs {
   adamw: { readonly beta1: number; readonly beta2: number; readonly eps: number; readonly weightDecay: number };
   globalNorm: None;
   dequantise: None;
+  route: { readonly topK: number; readonly nGroups: number; readonly topGroups: number };
+  reorder: None;
+  /** `transposed`: rows times the weights themselves, [M, K], not their transposes. */
+  groupedLinear: { readonly transposed: boolean };
+  groupedLinearGrad: None;
 }
 
 export interface AttentionAttrs {

@@ -30,6 +30,10 @@ import { linearCrossEntropyGrad } from './ops/linear-cross-entropy-grad.ts';
 import { adamw } from './ops/adamw.ts';
 import { globalNorm } from './ops/global-norm.ts';
 import { dequantise } from './ops/dequantise.ts';
+import { route } from './ops/route.ts';
+import { reorder } from './ops/reorder.ts';
+import { groupedLinear } from './ops/grouped-linear.ts';
+import { groupedLinearGrad } from './ops/grouped-linear-grad.ts';
 
 /** Every operator by name. */
 export const REGISTRY: Registry = {
@@ -60,6 +64,10 @@ export const REGISTRY: Registry = {
   adamw,
   globalNorm,
   dequantise,
+  route,
+  reorder,
+  groupedLinear,
+  groupedLinearGrad,
 };
 
 /** Names in order of their opcodes. */

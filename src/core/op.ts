@@ -66,6 +66,11 @@ export interface SampleInput {
 /** What is known of the inputs' integers when an operator's work is counted: values, or null for an operand that is not. */
 export type Known = readonly (ArrayLike<number> | null)[];
 
+/** Some of an operator's operands, by number: a list, or a rule where an operator takes any number of them. */
+export interface Operands {
+  includes(operand: number): boolean;
+}
+
 interface Rules<A> {
   readonly attrs: AttrCodec<A>;
   /** Output types. @throws {ShapeError} saying what does not fit what */
@@ -87,13 +92,13 @@ interface Rules<A> {
   /** Outputs that only the gradient rule reads (a row's statistics): they have no gradient of their own. */
   readonly residuals?: readonly number[];
   /** Inputs that run in the compute dtype under mixed precision, and outputs that then have it. */
-  readonly compute?: { readonly inputs: readonly number[]; readonly outputs: readonly number[] };
+  readonly compute?: { readonly inputs: Operands; readonly outputs: readonly number[] };
   /** Outputs whose floating type the kernel can write directly, so that a cast after it vanishes. */
   readonly castable?: readonly number[];
   /** Another operator of the same inputs, each of whose outputs this one computes too (`outs[i]` is its output i). */
   readonly covers?: { readonly op: OpName; readonly inputs: readonly number[]; readonly outs: readonly number[] };
   /** Inputs that may be in a block format. */
-  readonly blocks?: readonly number[];
+  readonly blocks?: Operands;
   readonly samples: readonly Sample<A>[];
 }
 

@@ -6,7 +6,7 @@
 //   inputs        operand each
 //   states        bytes u64, idLength u32, id (UTF-8) each
 //   outputs       operand each
-//   instructions  opcode u16, nIn u8, nOut u8, flags u16 (bit 0: writes durable state), nAttrs u16, workspaceOffset u64,
+//   instructions  opcode u16, flags u16 (bit 0: writes durable state), nIn u32, nOut u32, nAttrs u32, workspaceOffset u64,
 //                 workspaceBytes u64, attrs f64 × nAttrs, operands
 //   operand       space u8, dtype u8, rank u8, pad u8, index u32, byteOffset u64, stride0 i64, dims i64 × rank
 //                 (≥ 0 literal, −1−d the bounded dim d)
@@ -22,7 +22,7 @@ import type { Target } from './target.ts';
 import type { Plan } from './plan.ts';
 
 export const PROGRAM_MAGIC = 0x50485441; // 'ATHP'
-export const PROGRAM_VERSION = 1;
+export const PROGRAM_VERSION = 2;
 
 /** Where operands lie; the order is the code of the format. */
 export const SPACES = ['none', 'arena', 'input', 'state'] as const;
@@ -85,10 +85,10 @@ export function encodeProgram(p: DecodedProgram): Uint8Array {
   const body = new ByteWriter();
   for (const { op, commits, attrs, workspaceOffset, workspaceBytes, inputs, outputs } of p.instructions) {
     body.u16(OP_NAMES.indexOf(op));
-    body.u8(inputs.length);
-    body.u8(outputs.length);
     body.u16(commits ? 1 : 0);
-    body.u16(attrs.length);
+    body.u32(inputs.length);
+    body.u32(outputs.length);
+    body.u32(attrs.length);
     body.u64(workspaceOffset);
     body.u64(workspaceBytes);
     for (const attr of attrs) body.f64(attr);
@@ -184,7 +184,7 @@ class Reader {
   }
 }
 
-const OPERAND_BYTES = 24;
+const OPERAND_BYTES = 24, INSTRUCTION_BYTES = 32;
 
 /** @throws {FormatError} with the byte where the buffer is not a program of this version and operator table */
 export function decodeProgram(bytes: Uint8Array): DecodedProgram {
@@ -206,9 +206,9 @@ export function decodeProgram(bytes: Uint8Array): DecodedProgram {
     return { id, bytes: bytesOfState };
   });
   const outputs = r.list(nOutputs, OPERAND_BYTES, () => r.operand());
-  const instructions = r.list(nInstructions, 24, (): ProgramInstruction => {
+  const instructions = r.list(nInstructions, INSTRUCTION_BYTES, (): ProgramInstruction => {
     const op = OP_NAMES[r.u16()] ?? r.fail('an instruction has an unknown opcode');
-    const nIn = r.u8(), nOut = r.u8(), commits = (r.u16() & 1) === 1, nAttrs = r.u16();
+    const commits = (r.u16() & 1) === 1, nIn = r.u32(), nOut = r.u32(), nAttrs = r.u32();
     const workspaceOffset = r.u64(), workspaceBytes = r.u64();
     const attrs = r.list(nAttrs, 8, () => r.f64());
     const operands = r.list(nIn + nOut, OPERAND_BYTES, () => r.operand());

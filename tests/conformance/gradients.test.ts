@@ -15,6 +15,8 @@ const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'adamw',
   'globalNorm',
   'dequantise',
+  'route',
+  'groupedLinearGrad',
 ];
 
 /** Operands that are tables of a model, never parameters. */
@@ -120,8 +122,8 @@ describe('gradient rules', () => {
     expect(OP_NAMES.filter((op) => opOf(op).vjp === null).sort()).toEqual([...NOT_DIFFERENTIABLE].sort());
   });
 
-  // dequantise has no operand that a gradient could be asked of.
-  it.each(NOT_DIFFERENTIABLE.filter((op) => op !== 'dequantise').map((op) => [op] as const))('%s cannot be differentiated through, and says so', (op) => {
+  // dequantise has no operand that a gradient could be asked of, and route only integers to give.
+  it.each(NOT_DIFFERENTIABLE.filter((op) => op !== 'dequantise' && op !== 'route').map((op) => [op] as const))('%s cannot be differentiated through, and says so', (op) => {
     const c = cases().find((other) => other.op === op)!, loss = new Loss(c, operands(c));
     expect(() => loss.byRule()).toThrow(new RegExp(`Cannot differentiate through "${op}".*on purpose`));
   });
@@ -150,7 +152,7 @@ describe('gradients of named operators', () => {
   const named = differentiable.filter(({ op }) => opOf(op).kind === 'named');
 
   it('there is one for each backward operator', () => {
-    expect(new Set(named.map(({ op }) => op))).toEqual(new Set(['linear', 'rmsNorm', 'layerNorm', 'rope', 'attention', 'linearCrossEntropy']));
+    expect(new Set(named.map(({ op }) => op))).toEqual(new Set(['linear', 'rmsNorm', 'layerNorm', 'rope', 'attention', 'linearCrossEntropy', 'groupedLinear']));
   });
 
   it.each(named.map((c) => [c.title, c] as const))("%s equals its decomposition's gradient", (_title, c) => {

@@ -116,6 +116,13 @@ function broadcastable(r: Draw, shape: readonly number[]): number[] {
 
 const shapeOf = (r: Draw, rank: number, max: number): number[] => Array.from({ length: rank }, () => r.size(max));
 
+/** Rows, and the offsets of some experts' among them; one time in six offsets that make no sense. */
+function groups(r: Draw) {
+  const axes = r.chance() ? [r.size(65)] : [r.size(17), r.int(1, 4)], rows = axes.reduce((n, dim) => n * dim, 1), e = r.int(1, 5);
+  const inner = Array.from({ length: e - 1 }, () => r.int(0, rows)).sort((a, b) => a - b), nonsense = r.int(0, 5) === 0;
+  return { axes, e, offsets: nonsense ? r.ints([e + 1], -3, rows + 3) : r.array([e + 1], (i) => [0, ...inner, rows][i]!, 'i32') };
+}
+
 // N tokens, C channels, K inputs, M outputs, H heads, KV key heads, D head size, V rows of a table
 export const GENERATORS: Generators = {
   fill(r) {
@@ -144,6 +151,27 @@ export const GENERATORS: Generators = {
     const format = r.format(), n = r.size(), m = r.some(), k = format === undefined ? r.some() : BLOCKS[format].values * r.int(1, 3);
     const weight = format === undefined ? r.normal(m, k) : r.weight(format, m, k);
     return { attrs: {}, x: [r.normal(n, k), weight, r.maybe(() => r.normal(m)), r.maybe(() => r.normal(n, m))] };
+  },
+  route(r) {
+    const nGroups = r.int(1, 4), topGroups = r.int(1, nGroups), size = r.some(17), n = r.size(33), topK = r.int(1, Math.min(9, topGroups * size));
+    const scores = r.chance() ? r.normal(n, nGroups * size) : r.array([n, nGroups * size], () => r.int(-2, 2)); // many ties
+    return { attrs: { topK, nGroups, topGroups }, x: [scores] };
+  },
+  reorder(r) {
+    const n = r.size(17), k = r.int(1, 5), rest = shapeOf(r, r.int(0, 2), 33), rows = n * k, order = r.permutation(rows);
+    const wrong = r.int(0, 5) === 0 && rows > 0 ? [r.int(0, rows - 1), r.pick(-1, rows, 1 << 30)] : [];
+    const ids = r.array([n, k], (i) => (i === wrong[0] ? wrong[1]! : order[i]!), 'i32');
+    return { attrs: {}, x: [r.normal(n, k, ...rest), ids, r.array([n, k], (i) => order.indexOf(i), 'i32')] };
+  },
+  groupedLinear(r) {
+    const { axes, offsets, e } = groups(r), transposed = r.chance(), format = transposed ? undefined : r.format(), m = r.some();
+    const k = format === undefined ? r.some() : BLOCKS[format].values * r.int(1, 2);
+    const weights = Array.from({ length: e }, () => (format === undefined ? r.normal(...(transposed ? [k, m] : [m, k])) : r.weight(format, m, k)));
+    return { attrs: { transposed }, x: [r.normal(...axes, k), offsets, ...weights] };
+  },
+  groupedLinearGrad(r) {
+    const { axes, offsets } = groups(r);
+    return { attrs: {}, x: [r.normal(...axes, r.some()), r.normal(...axes, r.some()), offsets] };
   },
   gather(r) {
     const v = r.some(33), rest = shapeOf(r, r.int(0, 2), 33), ids = shapeOf(r, r.int(1, 2), 17), format = r.format();

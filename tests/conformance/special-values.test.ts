@@ -76,7 +76,7 @@ function exactValues(op: OpName, c: Planted): { y: TypedArrayND[]; either: (k: n
  * Kernels that give NaN for some infinities, because they add in another order (∞ − ∞), or scale a row to integers by its
  * largest value (block formats).
  */
-const INFINITY_MAY_BE_NAN: readonly OpName[] = ['linear', 'linearCrossEntropyGrad', 'attentionBackward'];
+const INFINITY_MAY_BE_NAN: readonly OpName[] = ['linear', 'groupedLinear', 'linearCrossEntropyGrad', 'attentionBackward'];
 
 /** Above it, or below its inverse, a kernel in f32 may overflow or underflow where float64 does not. */
 const RANGE = 2 ** 120;

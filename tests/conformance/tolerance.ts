@@ -20,7 +20,7 @@ export function tolerances(op: OpName, attrs: unknown, x: readonly (TypedArrayND
   const own = op === 'map' ? mapErrors(attrs as OpAttrs['map'], x, y, index) : sumErrors(y, INNER[op]?.(x) ?? 1);
   // Rows added to a bf16 table are rounded at each addition.
   const additions = op === 'scatter' && dtype === 'bf16' ? 4 * BF16 * scaleOf(y, 1) : 0;
-  const lost = op === 'linear' ? activationErrors(x) : undefined;
+  const lost = op === 'linear' ? activationErrors(x) : op === 'groupedLinear' ? groupedErrors(x) : undefined;
   return own.map((sums, i) => {
     const error = sums + additions + (lost?.[i] ?? 0);
     if (dtype === 'i32') return error < 0.5 ? 0 : error + 1; // truncation jumps at integers
@@ -66,6 +66,17 @@ function activationErrors([x, w]: readonly (TypedArrayND | null)[]): Float64Arra
       }
     }
   }
+  return errors;
+}
+
+/** The same for each expert's rows. */
+function groupedErrors([x, offsets, ...weights]: readonly (TypedArrayND | null)[]): Float64Array {
+  const k = x!.shape.at(-1)!, rows = x!.data.length / Math.max(1, k), m = weights[0]!.shape[0]!, errors = new Float64Array(rows * m);
+  weights.forEach((w, e) => {
+    const all = activationErrors([{ ...x!, shape: [rows, k] }, w]);
+    const begin = Math.max(0, offsets!.data[e]!), end = Math.min(rows, offsets!.data[e + 1]!);
+    if (all !== undefined && begin < end) errors.set(all.subarray(begin * m, end * m), begin * m);
+  });
   return errors;
 }
 

@@ -27,6 +27,12 @@ describe('encodeProgram()', () => {
   it.each([0, 1, 3000])('is undone by decodeProgram(): %i instructions', (n) => {
     expect(decodeProgram(encodeProgram(program(n)))).toEqual(program(n));
   });
+
+  it('holds operators of more than 255 operands', () => {
+    const base = program(1), many = Array.from({ length: 300 }, (_, i) => ({ ...operand, index: i }));
+    const large: DecodedProgram = { ...base, instructions: [{ ...base.instructions[0]!, op: 'globalNorm', inputs: many, outputs: many }] };
+    expect(decodeProgram(encodeProgram(large))).toEqual(large);
+  });
 });
 
 describe('decodeProgram()', () => {

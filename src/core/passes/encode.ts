@@ -11,14 +11,14 @@ const ABSENT: Operand = { space: 'none', dtype: 'f32', index: 0, byteOffset: 0, 
 /** @returns the bytes and the bounded axes in the order of their numbers */
 export function encode(graph: Graph, layout: Layout): { bytes: Uint8Array; dims: Bound[] } {
   const dims: Bound[] = [];
-  const names = Object.keys(graph.inputs), stateIds = layout.states.map(({ id }) => id);
+  const names = Object.keys(graph.inputs), stateNumbers = new Map(layout.states.map(({ id }, i) => [id, i]));
   const dimOf = (dim: Dim): number => {
     if (typeof dim === 'number') return dim;
     let at = dims.findIndex((known) => known.dim === dim.dim);
     if (at < 0) at = dims.push(dim) - 1;
     return -1 - at;
   };
-  const indexOf = ({ space, name }: Place['buffer']): number => space === 'input' ? names.indexOf(name) : space === 'state' ? stateIds.indexOf(name) : 0;
+  const indexOf = ({ space, name }: Place['buffer']): number => space === 'input' ? names.indexOf(name) : space === 'state' ? stateNumbers.get(name)! : 0;
   const operand = (t: Tensor | null): Operand => {
     if (t === null) return ABSENT;
     const { buffer, offset, stride0 } = layout.places.get(t)!;

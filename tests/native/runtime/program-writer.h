@@ -1,4 +1,4 @@
-// Writes programs of format 1 by hand, for a little operator table that needs no kernels of cpu/.
+// Writes programs of format 2 by hand, for a little operator table that needs no kernels of cpu/.
 #pragma once
 
 #include <cstring>
@@ -67,10 +67,10 @@ inline std::vector<uint8_t> encode(const Draft& draft) {
   Bytes body, all;
   for (const Step& step : draft.steps) {
     body.add(uint16_t(step.op));
-    body.add(uint8_t(step.in.size()));
-    body.add(uint8_t(step.out.size()));
     body.add(uint16_t(step.commits));
-    body.add(uint16_t(step.attrs.size()));
+    body.add(uint32_t(step.in.size()));
+    body.add(uint32_t(step.out.size()));
+    body.add(uint32_t(step.attrs.size()));
     body.add(step.workspaceOffset);
     body.add(step.workspaceBytes);
     for (double attr : step.attrs) body.add(attr);
@@ -78,7 +78,7 @@ inline std::vector<uint8_t> encode(const Draft& draft) {
     for (const Place& place : step.out) body.add(place);
   }
   all.add(uint32_t(0x50485441));
-  all.add(uint32_t(1));
+  all.add(uint32_t(2));
   all.add(HASH);
   all.add(draft.arenaBytes);
   for (size_t n : {draft.dims.size(), draft.inputs.size(), draft.states.size(), draft.outputs.size(), draft.steps.size(),
