@@ -29,7 +29,7 @@ const LAYERS = [
 const PURE = ['core', 'search', 'nn', 'base', 'tokenizer', 'models'];
 const FILE_ACCESS = {
   base: ['durable', 'lock'],
-  tokenizer: ['files', 'train-parallel', 'count-worker'],
+  tokenizer: ['files', 'train-parallel', 'count-worker', 'chat-template-files'],
   models: ['gguf-file', 'model-folder', 'readable-file', 'weight-files'],
 };
 

@@ -9,6 +9,7 @@ export interface CommandEntry {
 
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   quickstart: { summary: 'make a small model of the text that is here, in four minutes', load: async () => (await import('./commands/quickstart.ts')).quickstart },
+  open: { summary: 'say what a model is, what it needs here, and whether it is supported', load: async () => (await import('./commands/open.ts')).open },
   plan: { summary: 'say what a recipe will need and how long it will take, before it runs', load: async () => (await import('./commands/plan.ts')).plan },
   'data build': { summary: 'turn raw files into a clean corpus and token shards', load: async () => (await import('./commands/data-build.ts')).dataBuild },
   'tokenizer train': { summary: 'learn a vocabulary from text', load: async () => (await import('./commands/tokenizer-train.ts')).tokenizerTrain },

@@ -1,14 +1,14 @@
 // A model folder or GGUF file, ready to be asked: weights, tokenizer, ids that end a text. Layer: cli.
 
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { ConfigError, FormatError } from '../base/errors.ts';
 import type { Executor } from '../backends/executor.ts';
 import { Engine, type EngineOptions } from '../engine/index.ts';
-import { CONFIG_FILE, isGguf, loadGguf, loadModel, withWeightTypes, type LoadedModel, type Model, type WeightType } from '../models/index.ts';
+import { CONFIG_FILE, foreignKind, isGguf, loadGguf, loadModel, PICKLE_NAME, PICKLE_REASON, ReadableFile, WEIGHTS_FILE, withWeightTypes, type LoadedModel, type Model, type WeightType } from '../models/index.ts';
 import { loadTokenizer, TOKENIZER_FILE, type Tokenizer } from '../tokenizer/index.ts';
 import { listCheckpoints } from '../train/checkpoint.ts';
-import type { Io } from './command.ts';
+import type { ArgumentSpec, Io } from './command.ts';
 import { GENERATION_FILE } from './prepare-data.ts';
 
 /** An opened model. Its matrices have the types that the file has; `full` has all in f32, as for training. */
@@ -34,14 +34,46 @@ export function modelFolder(path: string, io?: Io): string {
   return last.path;
 }
 
+/** The word that says which model. */
+export const MODEL_ARGUMENT: ArgumentSpec = { name: 'MODEL', about: 'a model folder, a run folder, a GGUF file, or hub:owner/name[@revision]' };
+
+/** Where a model's files are on this machine. */
+export interface LocalModel {
+  readonly path: string;
+  /** Of a hub's model: the commit that its files are of. */
+  readonly commit: string | null;
+}
+
+/** The folder or file that a word stands for. @throws {FormatError} if it is a file of a kind that is not read */
+export async function localModel(word: string, io: Io): Promise<LocalModel> {
+  if (isGguf(word)) return { path: word, commit: null };
+  if (statSync(word, { throwIfNoEntry: false })?.isFile() !== true) return { path: modelFolder(word, io), commit: null };
+  if (basename(word) === WEIGHTS_FILE || word.endsWith(`.${WEIGHTS_FILE}.index.json`) || basename(word) === CONFIG_FILE) return { path: dirname(word), commit: null };
+  throw unreadable(word);
+}
+
+/** A file that is no model, by its first bytes or its name. */
+function unreadable(path: string): FormatError {
+  const prefix = new Uint8Array(16), file = new ReadableFile(path), begin = prefix.subarray(0, Math.min(16, file.size));
+  file.read(begin, 0);
+  file.close();
+  const kind = foreignKind(begin) ?? (PICKLE_NAME.test(path) ? `by its name it is a PyTorch pickle: ${PICKLE_REASON}` : `it is neither a model folder nor a GGUF file. A model's safetensors files are opened by the folder that they are in, with its ${CONFIG_FILE}`);
+  return new FormatError(`Cannot open "${path}": ${kind}.`, { path, offset: 0 });
+}
+
 /**
- * Opens a model folder, a run's model, or a GGUF file.
+ * Opens a model folder, a run's model, a GGUF file, or a hub's model.
  *
  * @param types other types for the matrices than the file has
  * @throws {StorageError | FormatError} if a file is missing or damaged
  */
-export function openModel(path: string, io?: Io, types?: (stored: WeightType) => WeightType): OpenModel {
-  const opened = isGguf(path) ? openGguf(path, io) : openFolder(modelFolder(path, io)), { loaded } = opened;
+export async function openModel(word: string, io: Io, types?: (stored: WeightType) => WeightType): Promise<OpenModel> {
+  return openLocal((await localModel(word, io)).path, io, types);
+}
+
+/** Opens a model folder or a GGUF file. */
+export function openLocal(path: string, io?: Io, types?: (stored: WeightType) => WeightType): OpenModel {
+  const opened = isGguf(path) ? openGguf(path, io) : openFolder(path), { loaded } = opened;
   const model = withWeightTypes(loaded.model, (state) => (types ?? ((stored) => stored))(loaded.storedType(state)));
   return { ...loaded, model, full: loaded.model, path: opened.path, tokenizer: opened.tokenizer, stopIds: idsOf(opened.ids['eos_token_id']), beginId: idsOf(opened.ids['bos_token_id'])[0] };
 }
@@ -66,9 +98,10 @@ function openGguf(path: string, io: Io | undefined): Opened {
 }
 
 /** The tokenizer that a path stands for: a tokenizer.json, a model folder or run, a GGUF file. */
-export function openTokenizer(path: string, io: Io): Tokenizer {
-  if (path.endsWith('.json') && existsSync(path)) return loadTokenizer(path);
-  if (!isGguf(path)) return loadTokenizer(modelFolder(path, io));
+export async function openTokenizer(word: string, io: Io): Promise<Tokenizer> {
+  if (word.endsWith('.json') && existsSync(word)) return loadTokenizer(word);
+  const { path } = await localModel(word, io);
+  if (!isGguf(path)) return loadTokenizer(path);
   const { tokenizer, close } = loadGguf(path);
   close();
   if (typeof tokenizer === 'string') throw new ConfigError(`Cannot tokenize with "${path}": ${tokenizer}. Use the model folder that it was made from.`);

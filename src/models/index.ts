@@ -15,6 +15,7 @@ export * from './registry.ts';
 export * from './safetensors.ts';
 export * from './special-ids.ts';
 export * from './trace.ts';
-export type { MapFile } from './readable-file.ts';
+export * from './foreign-files.ts';
+export { ReadableFile, type MapFile } from './readable-file.ts';
 export * from './weight-mixtures.ts';
 export * from './weight-types.ts';

@@ -1,8 +1,10 @@
 // Tokenizers: text to ids and back, training, files. Layer: tokenizer.
-// A browser imports the files it needs instead: all but files.ts and train-parallel.ts are pure.
+// A browser imports the files it needs instead: all but files.ts, chat-template-files.ts and train-parallel.ts are pure.
 
 export { ByteBpe } from './byte-bpe.ts';
 export { Characters, trainChars } from './characters.ts';
+export { loadChatTemplates } from './chat-template-files.ts';
+export type { ChatTemplateSource } from './chat-template-source.ts';
 export { loadTokenizer, saveTokenizer, TOKENIZER_FILE } from './files.ts';
 export { SPLIT_PATTERNS, splitByRegex, type SplitPattern } from './split-pattern.ts';
 export { splitByScanner } from './split-scanner.ts';

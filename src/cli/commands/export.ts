@@ -10,7 +10,7 @@ import { saveTokenizer } from '../../tokenizer/index.ts';
 import type { Arguments } from '../arguments.ts';
 import type { Command, Io } from '../command.ts';
 import { didYouMean } from '../nearest.ts';
-import { openModel, type OpenModel } from '../open-model.ts';
+import { MODEL_ARGUMENT, openModel, type OpenModel } from '../open-model.ts';
 import { GENERATION_FILE } from '../prepare-data.ts';
 
 const FORMATS = ['gguf', 'safetensors'];
@@ -22,7 +22,7 @@ export const exportCommand: Command = {
     '--dtype says: f32, bf16, f16, q8_0 (8 bits), q4_0 (4 bits), or q4_k_m (4 bits, 6 where they count). safetensors: a model',
     'folder in f32, from a GGUF file too. One tensor at a time is in memory, and the output appears whole or not at all.',
   ].join('\n'),
-  arguments: [{ name: 'MODEL', about: 'a model folder, a run folder, or a GGUF file' }],
+  arguments: [MODEL_ARGUMENT],
   options: {
     to: { kind: 'text', value: 'FORMAT', about: 'gguf or safetensors' },
     dtype: { kind: 'text', value: 'TYPE', about: `of the matrices in a GGUF file: ${MIXTURES.join(', ')} (default: f32)` },
@@ -34,7 +34,7 @@ export const exportCommand: Command = {
     const to = oneOf(args, 'to', FORMATS), dtype = oneOf(args, 'dtype', MIXTURES, 'f32') as Mixture, out = args.text('out');
     if (out === undefined || out === '') throw new ConfigError('Cannot export: say where to, with --out PATH.', { path: 'out' });
     if (to === 'safetensors' && dtype !== 'f32') throw new ConfigError(`Cannot write safetensors as ${dtype}: model folders are written in f32. Leave --dtype out, or use --to gguf.`, { path: 'dtype' });
-    const open = openModel(args.words[0]!, io);
+    const open = await openModel(args.words[0]!, io);
     try {
       if (resolve(open.path) === resolve(out)) throw new ConfigError(`Cannot export "${open.path}" onto itself: choose another --out.`, { path: 'out' });
       if (to === 'gguf') await toGguf(open, out, dtype, io);

@@ -7,7 +7,7 @@ import type { Arguments } from '../arguments.ts';
 import { EXECUTOR_OPTIONS, type Command, type Io, type OptionSpec } from '../command.ts';
 import { withExecutor } from '../executors.ts';
 import { describeProfile, PROFILE_OPTION, profiled, takeProfile } from '../profile.ts';
-import { openEngine, openModel, parseIds, type OpenModel } from '../open-model.ts';
+import { MODEL_ARGUMENT, openEngine, openModel, parseIds, type OpenModel } from '../open-model.ts';
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
@@ -23,7 +23,7 @@ export const generate: Command = {
     'Continues a prompt, printing the text as it comes. A base model continues; it does not answer. With --json the whole',
     'answer is one line: {text, ids, logprobs, finishReason}; with --profile too, {…, profile}. The same seed gives the same text.',
   ].join('\n'),
-  arguments: [{ name: 'MODEL', about: 'a model folder, a run folder, or a GGUF file' }],
+  arguments: [MODEL_ARGUMENT],
   options: {
     prompt: { kind: 'text', value: 'TEXT', about: 'what to continue; - reads standard input' },
     'prompt-ids': { kind: 'text', value: '1,2,3', about: 'the prompt as token ids (a folder without a tokenizer will do)' },
@@ -39,7 +39,7 @@ export const generate: Command = {
     'athanor generate runs/first --prompt "Once" --profile',
   ],
   async run(args, io) {
-    const open = openModel(args.words[0]!, io);
+    const open = await openModel(args.words[0]!, io);
     try {
       const options = { maxTokens: wholeNumber(args, 'max-tokens') ?? 128, stop: args.texts('stop'), logprobs: 0, signal: io.signal, ...samplingOf(args) };
       const prompt = await promptOf(args, open, io);

@@ -4,7 +4,7 @@ import { ConfigError } from '../../base/errors.ts';
 import { likeliest } from '../../engine/index.ts';
 import { EXECUTOR_OPTIONS, type Command } from '../command.ts';
 import { withExecutor } from '../executors.ts';
-import { openEngine, openModel, parseIds } from '../open-model.ts';
+import { MODEL_ARGUMENT, openEngine, openModel, parseIds } from '../open-model.ts';
 
 export const logits: Command = {
   name: 'logits',
@@ -12,7 +12,7 @@ export const logits: Command = {
     'Runs a model over tokens and prints the logits of the token that comes next; with --all, of the one after each position,',
     'a line each. A folder without a tokenizer will do with --ids. Without --json the ten likeliest tokens are shown.',
   ].join('\n'),
-  arguments: [{ name: 'MODEL', about: 'a model folder, a run folder, or a GGUF file' }],
+  arguments: [MODEL_ARGUMENT],
   options: {
     ids: { kind: 'text', value: '1,2,3', about: 'the tokens' },
     text: { kind: 'text', value: 'TEXT', about: 'the tokens as text' },
@@ -23,7 +23,7 @@ export const logits: Command = {
   async run(args, io) {
     const given = args.text('ids'), text = args.text('text');
     if ((given === undefined) === (text === undefined)) throw new ConfigError('Cannot compute logits: give either --ids 1,2,3 or --text TEXT.', { path: 'ids' });
-    const open = openModel(args.words[0]!, io), { tokenizer } = open;
+    const open = await openModel(args.words[0]!, io), { tokenizer } = open;
     try {
       await withExecutor(args, io, async (executor) => {
         const engine = openEngine(open, executor, { maxSeqs: args.has('all') ? 32 : 1 });

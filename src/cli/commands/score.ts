@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { ConfigError, InterruptedError } from '../../base/errors.ts';
 import { EXECUTOR_OPTIONS, type Command } from '../command.ts';
 import { withExecutor } from '../executors.ts';
-import { openEngine, openModel } from '../open-model.ts';
+import { MODEL_ARGUMENT, openEngine, openModel } from '../open-model.ts';
 
 export const score: Command = {
   name: 'score',
@@ -13,11 +13,11 @@ export const score: Command = {
     'Reads JSON lines {"prompt": …, "completion": …} from standard input and prints for each how likely the completion is:',
     "the sum of its tokens' log-probabilities (nats), their number, and whether greedy decoding gives exactly it.",
   ].join('\n'),
-  arguments: [{ name: 'MODEL', about: 'a model folder, a run folder, or a GGUF file, with a tokenizer' }],
+  arguments: [MODEL_ARGUMENT],
   options: EXECUTOR_OPTIONS,
   examples: [`echo '{"prompt": "to be or not to", "completion": " be"}' | athanor score runs/first --json`],
   async run(args, io) {
-    const open = openModel(args.words[0]!, io);
+    const open = await openModel(args.words[0]!, io);
     try {
       await withExecutor(args, io, async (executor) => {
         const engine = openEngine(open, executor, { maxSeqs: 32 });

@@ -3,7 +3,7 @@
 import { ConfigError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { Command, Io } from '../command.ts';
-import { openTokenizer, parseIds } from '../open-model.ts';
+import { MODEL_ARGUMENT, openTokenizer, parseIds } from '../open-model.ts';
 
 export const tokenize: Command = {
   name: 'tokenize',
@@ -11,14 +11,14 @@ export const tokenize: Command = {
     'Reads text from standard input and prints its token ids; with --decode it reads ids (as printed, one text a line) and',
     'prints the text. The text comes back as it was, to the byte.',
   ].join('\n'),
-  arguments: [{ name: 'MODEL', about: 'a model folder, a run folder, a GGUF file, or a tokenizer.json' }],
+  arguments: [{ name: 'MODEL', about: `${MODEL_ARGUMENT.about}, or a tokenizer.json` }],
   options: {
     decode: { kind: 'flag', about: 'from ids to text' },
     special: { kind: 'flag', about: 'let the text name special tokens, such as <|endoftext|>' },
   },
   examples: ['echo -n "to be or not to be" | athanor tokenize runs/first --json', 'athanor tokenize runs/first < book.txt | athanor tokenize runs/first --decode'],
   async run(args, io) {
-    const tokenizer = openTokenizer(args.words[0]!, io), input = await readAll(io);
+    const tokenizer = await openTokenizer(args.words[0]!, io), input = await readAll(io);
     if (args.has('decode')) return decode(tokenizer, input.toString('utf8'), io);
     let text: string;
     try {

@@ -1,0 +1,56 @@
+// athanor open: what it says of models that it knows, and why it cannot use others.
+
+import { cpSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { athanor, jsonLines, temporaryFolder, write } from './command-line.ts';
+
+const golden = new URL('../golden/models/llama-tied', import.meta.url).pathname;
+const cwd = temporaryFolder();
+
+function copy(name: string, config: object = {}): string {
+  const folder = join(cwd, name);
+  cpSync(golden, folder, { recursive: true });
+  write(join(folder, 'config.json'), JSON.stringify({ ...JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')), ...config }));
+  return folder;
+}
+
+async function opened(path: string): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await athanor(['open', path, '--json'], { cwd });
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return jsonLines(stdout)[0]!;
+}
+
+describe('athanor open', () => {
+  it('says what a folder is and what it needs, to the byte where that can be counted', async () => {
+    const folder = copy('card');
+    write(join(folder, 'README.md'), '---\nlicense: apache-2.0\ntags: [a]\n---\n# A model\n');
+    write(join(folder, 'tokenizer_config.json'), JSON.stringify({ chat_template: [{ name: 'default', template: '{{ messages }}' }, { name: 'tool_use', template: '{{ tools }}' }] }));
+    const it = await opened(folder), parameters = 18_592;
+    expect(it).toMatchObject({ family: 'llama', format: 'safetensors', parameters, dtypes: { f32: parameters }, context: 96, licence: 'apache-2.0', chatTemplates: ['default', 'tool_use'], supported: true, reasons: [] });
+    expect(it['fileBytes']).toBe(statSync(join(folder, 'model.safetensors')).size);
+    const [run] = it['run'] as Record<string, number>[], cachePerToken = 4 * 2 * 2 * 2 * 8; // f32, layers, keys and values, heads, size
+    expect(it['cacheBytesPerToken']).toBe(cachePerToken);
+    expect(run).toMatchObject({ context: 96, kvCache: 96 * cachePerToken, fits: true });
+    expect(it['train']).toMatchObject({ weights: 4 * parameters, gradients: 4 * parameters, moments: 8 * parameters });
+  });
+
+  it('says which field keeps a model from being used, and still what it is', async () => {
+    const folder = copy('unknown', { model_type: 'mamba9' });
+    const it = await opened(folder);
+    expect(it).toMatchObject({ family: 'mamba9', parameters: 18_592, context: 96, supported: false });
+    expect((it['reasons'] as string[])[0]).toMatch(/model_type "mamba9" is not supported; supported: .*llama/);
+    expect((await opened(copy('quantised', { quantization_config: { quant_method: 'gptq' } })))['reasons']).toEqual([expect.stringMatching(/quantization_config .*gptq/)]);
+  });
+
+  it('refuses pickles by folder and by file, with a way out', async () => {
+    const folder = copy('pickle');
+    rmSync(join(folder, 'model.safetensors'));
+    write(join(folder, 'pytorch_model.bin'), 'PK\u0003\u0004 and more');
+    expect((await opened(folder))['reasons']).toEqual([expect.stringMatching(/pytorch_model.bin.*never read.*safetensors/)]);
+    const { code, stderr } = await athanor(['open', join(folder, 'pytorch_model.bin')], { cwd });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/a zip file, as PyTorch writes its pickles/);
+  });
+});
