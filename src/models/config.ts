@@ -7,7 +7,7 @@ import { ConfigError, FormatError } from '../base/errors.ts';
 import type { Family, ModelConfig } from './family.ts';
 import { createModel, type Model } from './model.ts';
 import { PRESETS } from './presets.ts';
-import { FAMILIES } from './registry.ts';
+import { FAMILIES, TEXT_PARTS } from './registry.ts';
 
 /** What a config.json says. */
 export interface ParsedConfig {
@@ -25,7 +25,7 @@ export interface ParsedConfig {
  */
 export function parseConfig(value: unknown, file: string): ParsedConfig {
   const refuse: Refuse = (_key, why) => new FormatError(`Cannot read "${file}": ${why}.`, { path: file });
-  const raw = asRecord(value, '', refuse), family = familyOf(raw.model_type, refuse);
+  const raw = textPart(asRecord(value, '', refuse), refuse), family = familyOf(raw.model_type, refuse);
   const upgraded = family.upgrade?.(raw) ?? raw;
   const config = checked(family, upgraded, refuse);
   const rest = Object.entries(upgraded).filter(([key]) => !Object.hasOwn(family.schema.shape, key) && key !== 'model_type' && key !== '__proto__');
@@ -77,6 +77,15 @@ export function suggestion(word: string, known: readonly string[]): string {
   return nearest !== undefined && distance(word, nearest) <= Math.max(2, Math.floor(word.length / 3)) ? `: did you mean "${nearest}"?` : `; known: ${listed(known)}`;
 }
 
+/** The text's fields of a model that takes more; what stands beside them (ids of special tokens) counts where they say nothing. */
+function textPart(raw: Record<string, unknown>, refuse: Refuse): Record<string, unknown> {
+  const part = typeof raw.model_type === 'string' && Object.hasOwn(TEXT_PARTS, raw.model_type) ? TEXT_PARTS[raw.model_type]! : undefined;
+  if (part === undefined) return raw;
+  const { text_config: text, architectures: _, ...beside } = raw, own = asRecord(text ?? {}, 'text_config', refuse);
+  const others = Object.entries(beside).filter(([key]) => !key.endsWith('_config') && !/image|boi_token|eoi_token|mm_tokens/.test(key));
+  return { ...Object.fromEntries(others), ...own, model_type: part };
+}
+
 type Refuse = (key: string, why: string) => Error;
 
 const listed = (words: readonly string[]): string => [...words].sort().join(', ');
@@ -89,7 +98,7 @@ function asRecord(value: unknown, key: string, refuse: Refuse): Record<string, u
 function familyOf(modelType: unknown, refuse: Refuse): Family {
   if (typeof modelType === 'string' && Object.hasOwn(FAMILIES, modelType)) return FAMILIES[modelType]!;
   const state = modelType === undefined ? 'model_type is missing' : `model_type ${shown(modelType)} is not supported`;
-  throw refuse('model_type', `${state}; supported: ${listed(Object.keys(FAMILIES))}`);
+  throw refuse('model_type', `${state}; supported: ${listed([...Object.keys(FAMILIES), ...Object.keys(TEXT_PARTS)])}`);
 }
 
 function presetOf(name: unknown, refuse: Refuse): Readonly<Record<string, unknown>> {

@@ -25,7 +25,7 @@ export const DECODER_FIELDS = {
 const fields = z.object(DECODER_FIELDS);
 
 /** The fields that sizes depend on. */
-export type DecoderConfig = Readonly<Omit<z.infer<typeof fields>, 'hidden_act'>>;
+export type DecoderConfig = Readonly<Omit<z.infer<typeof fields>, 'hidden_act' | 'rope_theta'>>;
 
 export function decoderDims(c: DecoderConfig): ModelDims {
   return {

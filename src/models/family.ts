@@ -47,13 +47,17 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   readonly schema: z.ZodType<C> & { readonly shape: Readonly<Record<string, unknown>> };
   /** A model of some thousand parameters that shows every feature, for tests. */
   readonly tiny: C;
-  /** Fields of config.json that say nothing new here but that other readers want. */
+  /** Fields of config.json that say nothing new here but that other readers want (or whose defaults there would not fit). */
   readonly written: Readonly<Record<string, unknown>>;
+  /** Fields that transformers 5 takes only with a decimal point: it refuses 30 where it wants 30.0. */
+  readonly reals?: readonly string[];
   /** State names to checkpoint names, `*` standing for the number of the layer in both. */
   readonly weights: Readonly<Record<string, string | StoredName>>;
   /** What the checkpoint's names begin with, and some older files leave out. */
   readonly prefix: string;
-  /** Tensors of a checkpoint that hold nothing learned (masks, rotary frequencies), by pattern of the name. */
+  /** The name in `weights` of what some files call otherwise; other names as they are. */
+  storedName?(name: string): string;
+  /** Tensors of a checkpoint that are not used: they hold nothing learned (masks, rotary frequencies), or not of text. */
   readonly ignored: RegExp;
   /** Rewrites older and newer spellings of config.json into this schema's. */
   upgrade?(raw: Readonly<Record<string, unknown>>): Record<string, unknown>;
@@ -63,6 +67,12 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   /** The configuration whose tensors a checkpoint holds; those that `config` lacks are zero there. */
   stored?(config: C): C;
   build(ctx: Context, config: C): Traced;
+}
+
+/** A config.json's text, with a decimal point wherever the family's readers want one. */
+export function configText({ reals = [] }: Pick<Family, 'reals'>, fields: Readonly<Record<string, unknown>>): string {
+  // One field a line, those of the object itself behind two spaces; a text's own line breaks are escaped.
+  return `${JSON.stringify(fields, null, 2).replace(/^ {2}"(\w+)": (-?\d+)(?=,?$)/gm, (line, key: string) => (reals.includes(key) ? `${line}.0` : line))}\n`;
 }
 
 /** A weight that the checkpoint keeps as [in, out]. */

@@ -8,7 +8,7 @@ import { ConfigError, FormatError, ShapeError, StorageError } from '../base/erro
 import { sizeOf, type State } from '../core/index.ts';
 import { parseJson } from '../base/checked-json.ts';
 import { parseConfig } from './config.ts';
-import { weightName, type StoredName } from './family.ts';
+import { configText, weightName, type StoredName } from './family.ts';
 import { PICKLE_NAME, PICKLE_REASON } from './foreign-files.ts';
 import { createModel, type Model } from './model.ts';
 import { formatHeader, type StoredTensor, type TensorToStore } from './safetensors.ts';
@@ -194,7 +194,9 @@ function matchStates(folder: string, model: Model, stored: Model, files: readonl
 }
 
 /** A checkpoint's name with the family's prefix, which some files leave out. */
-function fullName({ family }: Model, name: string): string {
+function fullName({ family }: Model, given: string): string {
+  const name = family.storedName?.(given) ?? given;
+  if (family.ignored.test(name)) return name;
   return name.startsWith(family.prefix) || Object.values(family.weights).includes(name) ? name : family.prefix + name;
 }
 
@@ -292,7 +294,7 @@ export function saveModel(folder: string, model: Model, read: (state: State) => 
   writeDurable(join(folder, WEIGHTS_FILE), chunks());
   const { dtype: _, ...kept } = rest; // transformers 5's word for torch_dtype, of the file that was read
   const fields = { ...family.written, ...kept, model_type: family.modelType, ...config, torch_dtype: 'float32' };
-  writeDurable(join(folder, CONFIG_FILE), `${JSON.stringify(fields, null, 2)}\n`);
+  writeDurable(join(folder, CONFIG_FILE), configText(family, fields));
 }
 
 function bytesToStore(state: State, { transposed }: StoredName, values: Float32Array): Uint8Array {

@@ -68,7 +68,7 @@ const phi3: Family<Phi3Config> = {
     rope_scaling: { rope_type: 'longrope', short_factor: [1, 1.5], long_factor: [1.25, 4], original_max_position_embeddings: 1, attention_factor: 1.2 },
     sliding_window: 6,
   },
-  written: { architectures: ['Phi3ForCausalLM'], attention_dropout: 0, embd_pdrop: 0, resid_pdrop: 0 },
+  written: { architectures: ['Phi3ForCausalLM'], attention_dropout: 0, embd_pdrop: 0, resid_pdrop: 0, pad_token_id: null },
   prefix: 'model.',
   weights: {
     ...STREAM_WEIGHTS,

@@ -1,6 +1,8 @@
 // All model families, by the `model_type` of their config.json. Layer: models.
 
 import type { Family } from './family.ts';
+import gemma2 from './gemma2.ts';
+import gemma3_text from './gemma3_text.ts';
 import gpt2 from './gpt2.ts';
 import llama from './llama.ts';
 import mistral from './mistral.ts';
@@ -10,6 +12,8 @@ import qwen3 from './qwen3.ts';
 import smollm3 from './smollm3.ts';
 
 export const FAMILIES: Readonly<Record<string, Family>> = {
+  gemma2,
+  gemma3_text,
   gpt2,
   llama,
   mistral,
@@ -18,3 +22,6 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   qwen3,
   smollm3,
 };
+
+/** Models that take more than text, read as the family of their `text_config`. */
+export const TEXT_PARTS: Readonly<Record<string, string>> = { gemma3: 'gemma3_text' };

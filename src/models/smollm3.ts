@@ -70,7 +70,7 @@ const smollm3: Family<SmolLm3Config> = {
     sliding_window: 5,
     layer_types: null,
   },
-  written: { architectures: ['SmolLM3ForCausalLM'], attention_dropout: 0 },
+  written: { architectures: ['SmolLM3ForCausalLM'], attention_dropout: 0, pad_token_id: null },
   prefix: 'model.',
   weights: DECODER_WEIGHTS,
   ignored: ROTARY_TENSORS,

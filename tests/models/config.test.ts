@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { ConfigError, FormatError } from '../../src/base/errors.ts';
-import { countParameters, createModel, FAMILIES, modelOfSection, parseConfig, PRESETS } from '../../src/models/index.ts';
+import { configText, countParameters, createModel, FAMILIES, modelOfSection, parseConfig, PRESETS } from '../../src/models/index.ts';
 
 function failure(run: () => unknown): Error & { path?: string } {
   try {
@@ -42,7 +42,7 @@ describe('modelOfSection()', () => {
     ['a mistyped preset', 'quickstrat', 'model.preset', /no preset "quickstrat": did you mean "quickstart"\?/],
     ['an inherited name as preset', 'constructor', 'model.preset', /no preset "constructor"/],
     ['neither preset nor type', { hidden_size: 8 }, 'model.model_type', /needs a preset \(.*quickstart.*\) or a model_type \(.*gpt2, llama, .*\)/],
-    ['an unknown type', { model_type: 'lama' }, 'model.model_type', /model_type "lama" is not supported; supported: gpt2, llama/],
+    ['an unknown type', { model_type: 'lama' }, 'model.model_type', /model_type "lama" is not supported; supported: .*gpt2, llama, /],
     ['another type than the preset', { ...small, model_type: 'gpt2' }, 'model.model_type', /"quickstart" is a "llama" model, not "gpt2"/],
     ['a width that heads do not divide', { ...small, hidden_size: 100 }, 'model.hidden_size', /hidden_size 100 must be a multiple of num_attention_heads 6/],
     ['heads that key heads do not divide', { ...small, num_key_value_heads: 4 }, 'model.num_attention_heads', /num_attention_heads 6 must be a multiple of num_key_value_heads 4/],
@@ -101,8 +101,8 @@ describe('parseConfig()', () => {
 
   it.each<[string, unknown, RegExp]>([
     ['no object', 7, /should hold fields by name, but is 7/],
-    ['no type', {}, /model_type is missing; supported: gpt2, llama/],
-    ['an unknown type', { model_type: 'mamba' }, /"mamba" is not supported; supported: gpt2, llama/],
+    ['no type', {}, /model_type is missing; supported: .*gpt2, llama, /],
+    ['an unknown type', { model_type: 'mamba' }, /"mamba" is not supported; supported: .*gpt2, llama, /],
     ['an inherited name as type', { model_type: '__proto__' }, /is not supported/],
     ['a missing field', { ...llama, hidden_size: undefined }, /hidden_size is missing/],
     ['another activation', { ...llama, hidden_act: 'relu' }, /hidden_act is "relu", which is not supported; supported: "silu"/],
@@ -132,5 +132,35 @@ describe('createModel()', () => {
     expect(failure(() => createModel(family, { ...family.tiny, num_key_value_heads: 3 } as typeof family.tiny))).toBeInstanceOf(ConfigError);
     const twice: typeof family = { ...family, build: (ctx, config) => ({ hidden: ctx.parameter('x', [1, 1], { kind: 'zeros' }), head: ctx.parameter('x', [config.vocab_size, 1], { kind: 'zeros' }) }) };
     expect(failure(() => createModel(twice, family.tiny)).message).toMatch(/two parameters are named "x"/);
+  });
+});
+
+describe('configText()', () => {
+  it('writes a decimal point where transformers wants one, and nowhere else', () => {
+    const text = configText({ reals: ['cap', 'other'] }, { cap: 30, count: 30, other: -2, text: 'x\n  "cap": 3', inner: { cap: 5 }, half: 0.5 });
+    expect(text).toMatch(/^ {2}"cap": 30\.0,$/m);
+    expect(text).toMatch(/^ {2}"count": 30,$/m);
+    expect(text).toMatch(/^ {2}"other": -2\.0,$/m);
+    expect(text).toMatch(/^ {4}"cap": 5$/m);
+    expect(JSON.parse(text)).toEqual({ cap: 30, count: 30, other: -2, text: 'x\n  "cap": 3', inner: { cap: 5 }, half: 0.5 });
+  });
+});
+
+describe('gemma3', () => {
+  const text = { model_type: 'gemma3_text', hidden_size: 16, intermediate_size: 8, num_hidden_layers: 6, num_attention_heads: 2, num_key_value_heads: 1, head_dim: 8 };
+  const whole = { model_type: 'gemma3', architectures: ['Gemma3ForConditionalGeneration'], eos_token_id: [1, 106], image_token_index: 9, vision_config: { hidden_size: 8 } };
+
+  it('is read as its text part, with the defaults that published files count on', () => {
+    const { family, config, rest } = parseConfig({ ...whole, text_config: { ...text, rope_scaling: { rope_type: 'linear', factor: 8 } } }, 'c');
+    expect(family.modelType).toBe('gemma3_text');
+    expect(config).toMatchObject({ vocab_size: 262208, rope_theta: 1e6, rope_local_base_freq: 10000, rope_scaling: { factor: 8 }, sliding_window_pattern: 6, tie_word_embeddings: true });
+    expect(rest).toEqual({ eos_token_id: [1, 106] });
+  });
+
+  it('refuses what it cannot honour', () => {
+    const bad = (fields: object): string => failure(() => parseConfig({ ...text, ...fields }, 'c')).message;
+    expect(bad({ use_bidirectional_attention: true })).toMatch(/use_bidirectional_attention/);
+    expect(bad({ rope_parameters: { full_attention: { rope_type: 'default' }, sliding_attention: { rope_type: 'linear', factor: 2 } } })).toMatch(/another rule for layers with windows/);
+    expect(failure(() => parseConfig({ ...whole, text_config: 3 }, 'c')).message).toMatch(/but is 3/);
   });
 });

@@ -12,7 +12,7 @@ import sys
 
 import torch
 import transformers
-from transformers import (AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig, Phi3Config, Qwen2Config, Qwen3Config,
+from transformers import (AutoModelForCausalLM, Gemma2Config, Gemma3Config, Gemma3TextConfig, GPT2Config, LlamaConfig, MistralConfig, Phi3Config, Qwen2Config, Qwen3Config,
                           SmolLM3Config)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,6 +25,8 @@ LLAMA3 = {"rope_type": "llama3", "rope_theta": 50000.0, "factor": 8.0, "low_freq
 YARN = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 24}
 LONGROPE = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.05, 1.2, 1.5],
             "long_factor": [1.1, 2.0, 4.5, 8.0]}
+GEMMA3_ROPE = {"full_attention": {"rope_type": "linear", "rope_theta": 50000.0, "factor": 8.0},
+               "sliding_attention": {"rope_type": "default", "rope_theta": 1000.0}}
 # Cases keep their places: a case's seed is its place.
 CASES = {
     "gpt2-tied": lambda: GPT2Config(vocab_size=VOCABULARY, n_positions=96, n_embd=32, n_layer=2, n_head=4, bos_token_id=0,
@@ -53,25 +55,39 @@ CASES = {
                                      attention_bias=True),
     "smollm3-yarn": lambda: SmolLM3Config(**SMALL | {"num_hidden_layers": 4}, tie_word_embeddings=False,
                                           rope_parameters=YARN | {"rope_theta": 2e6}),
+    "gemma2": lambda: Gemma2Config(**SMALL, head_dim=12, query_pre_attn_scalar=20, sliding_window=5,
+                                   attn_logit_softcapping=1.5, final_logit_softcapping=2.0, tie_word_embeddings=False),
+    "gemma3-text": lambda: Gemma3TextConfig(**SMALL | {"num_hidden_layers": 4}, head_dim=8, query_pre_attn_scalar=12, sliding_window=6,
+                                            sliding_window_pattern=3, rope_parameters=GEMMA3_ROPE, tie_word_embeddings=False,
+                                            final_logit_softcapping=3.0),
+    # A model with images, of which the text part is read.
+    "gemma3-images": lambda: Gemma3Config(
+        text_config=dict(SMALL, head_dim=8, query_pre_attn_scalar=8, sliding_window=4,
+                         layer_types=["full_attention", "sliding_attention"], rope_parameters=GEMMA3_ROPE),
+        vision_config=dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, image_size=8,
+                           patch_size=4), mm_tokens_per_image=4),
 }
 
 
 def randomise(model, seed):
     generator = torch.Generator().manual_seed(seed)
+    gemma = model.config.model_type.startswith("gemma")
     for name, p in model.named_parameters():
         noise = torch.randn(p.shape, generator=generator)
-        p.data = 1 + 0.3 * noise if p.dim() == 1 and name.endswith("weight") else 0.25 * noise
+        # Gemma's norms count from one; its embeddings, multiplied by the root of the width, would outweigh all layers.
+        scale = 0.06 if gemma and "embed_tokens" in name else 0.25
+        p.data = 1 + 0.3 * noise if p.dim() == 1 and name.endswith("weight") and not gemma else scale * noise
 
 
 @torch.no_grad()
 def golden(model, prompt):
     model = model.double().eval()
     ids = torch.tensor([prompt])
-    hidden = model.base_model(ids).last_hidden_state[0]
-    logits = model(ids).logits[0]
+    hidden = model.base_model(input_ids=ids).last_hidden_state[0]
+    logits = model(input_ids=ids).logits[0]
     greedy, margin = [], float("inf")
     for _ in range(NEW_TOKENS):
-        last = model(torch.tensor([prompt + greedy])).logits[0, -1]
+        last = model(input_ids=torch.tensor([prompt + greedy])).logits[0, -1]
         top = last.topk(2)
         margin = min(margin, (top.values[0] - top.values[1]).item())
         greedy.append(top.indices[0].item())
