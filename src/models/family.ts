@@ -26,6 +26,8 @@ export interface ModelDims {
   readonly vocabSize: number;
   /** Positions that the model can tell apart. */
   readonly maxPositions: number;
+  /** Experts of each layer that has some, and how many of them a token uses. */
+  readonly experts?: { readonly all: number; readonly used: number };
 }
 
 /** Where a State lies in a checkpoint; `transposed` says that the file holds [in, out] where the State is [out, in]. */
@@ -51,7 +53,7 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   readonly written: Readonly<Record<string, unknown>>;
   /** Fields that transformers 5 takes only with a decimal point: it refuses 30 where it wants 30.0. */
   readonly reals?: readonly string[];
-  /** State names to checkpoint names, `*` standing for the number of the layer in both. */
+  /** State names to checkpoint names, `*` standing for a number in both: first the layer's, then an expert's. */
   readonly weights: Readonly<Record<string, string | StoredName>>;
   /** What the checkpoint's names begin with, and some older files leave out. */
   readonly prefix: string;
@@ -92,23 +94,37 @@ export function stateName(family: Pick<Family, 'weights'>, name: string): string
 
 const asStored = (stored: string | StoredName): StoredName => (typeof stored === 'string' ? { name: stored, transposed: false } : stored);
 
-/** Finds the pattern that fits and puts the layer's number into the other one. */
+/** Finds the pattern that fits and puts the numbers into the other one. */
 function swapped(table: readonly (readonly [string, StoredName])[], name: string): StoredName | undefined {
   for (const [pattern, other] of table) {
-    const star = pattern.indexOf('*');
-    if (star < 0) {
-      if (pattern === name) return other;
-      continue;
-    }
-    const head = pattern.slice(0, star), tail = pattern.slice(star + 1);
-    if (!name.startsWith(head) || !name.endsWith(tail) || name.length <= head.length + tail.length) continue;
-    const layer = name.slice(head.length, name.length - tail.length);
-    if (/^(0|[1-9][0-9]*)$/.test(layer)) return { ...other, name: other.name.replace('*', layer) };
+    const numbers = numbersIn(pattern, name);
+    if (numbers === undefined) continue;
+    let next = 0;
+    return { ...other, name: other.name.replace(/\*/g, () => numbers[next++]!) };
   }
   return undefined;
+}
+
+/** What stands for each `*` of a pattern in a name, or undefined if the name does not fit. */
+function numbersIn(pattern: string, name: string): string[] | undefined {
+  const [head, ...parts] = pattern.split('*') as [string, ...string[]], numbers: string[] = [];
+  if (!name.startsWith(head)) return undefined;
+  let rest = name.slice(head.length);
+  for (const part of parts) {
+    const number = /^(?:0|[1-9][0-9]*)/.exec(rest)?.[0];
+    if (number === undefined || !rest.startsWith(part, number.length)) return undefined;
+    numbers.push(number);
+    rest = rest.slice(number.length + part.length);
+  }
+  return rest === '' ? numbers : undefined;
 }
 
 /** Whether `a` is a multiple of `b`, and if not, the sentence that says so. */
 export function mustDivide(key: string, a: number, byKey: string, b: number): Impossible | undefined {
   return a % b === 0 ? undefined : { key, why: `${key} ${a} must be a multiple of ${byKey} ${b}` };
+}
+
+/** Whether `a` is at most `b`, and if not, the sentence that says so. */
+export function atMost(key: string, a: number, byKey: string, b: number): Impossible | undefined {
+  return a <= b ? undefined : { key, why: `${key} ${a} must be at most ${byKey} ${b}` };
 }

@@ -22,7 +22,7 @@ export function createModel(family: Family, config: ModelConfig): Model {
   const impossible = family.check(config);
   if (impossible !== undefined) throw new ConfigError(`Cannot build this ${family.modelType} model: ${impossible.why}.`, { path: impossible.key });
   const states = new Map<string, State>(), b = new GraphBuilder(), one = { shape: [1], dtype: 'i32' as const };
-  buildIn({ b, tokens: b.input('tokens', one), positions: b.input('positions', one), attend: (_layer, q) => q }, family, config, states);
+  buildIn({ b, tokens: b.input('tokens', one), positions: b.input('positions', one), attend: (_layer, q, _k, v) => b.fill(0, [...q.shape.slice(0, 2), v.shape[2]!]) }, family, config, states);
   return { family, config, dims: family.dims(config), states: [...states.values()] };
 }
 
@@ -56,7 +56,7 @@ function buildIn(site: Site, family: Family, config: ModelConfig, states: Map<st
   return family.build(ctx, config);
 }
 
-/** Numbers of parameters by what they do; `total` is their sum. */
+/** Numbers of parameters by what they do; `total` is their sum, `active` the part of it that a token uses. */
 export interface ParameterCounts {
   readonly embedding: number;
   readonly attention: number;
@@ -64,20 +64,23 @@ export interface ParameterCounts {
   readonly norm: number;
   readonly head: number;
   readonly total: number;
+  readonly active: number;
 }
 
 /** Counts a model's parameters. Tied embeddings count once, as embedding. */
-export function countParameters(model: Pick<Model, 'states'>): ParameterCounts {
-  const counts = { embedding: 0, attention: 0, mlp: 0, norm: 0, head: 0, total: 0 };
+export function countParameters(model: Pick<Model, 'states' | 'dims'>): ParameterCounts {
+  const counts = { embedding: 0, attention: 0, mlp: 0, norm: 0, head: 0, total: 0 }, { all, used } = model.dims.experts ?? { all: 1, used: 1 };
+  let inExperts = 0;
   for (const { id, meta } of model.states) {
     const size = sizeOf(meta.shape);
     counts[groupOf(id)] += size;
     counts.total += size;
+    if (id.includes('.experts.')) inExperts += size;
   }
-  return counts;
+  return { ...counts, active: counts.total - (inExperts / all) * (all - used) };
 }
 
-function groupOf(id: string): Exclude<keyof ParameterCounts, 'total'> {
+function groupOf(id: string): Exclude<keyof ParameterCounts, 'total' | 'active'> {
   const words = id.split('.');
   if (words.some((word) => /^(norm|.*Norm)$/.test(word))) return 'norm';
   if (words.includes('attn')) return 'attention';

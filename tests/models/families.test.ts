@@ -25,7 +25,9 @@ describe.each(Object.entries(FAMILIES))('%s', (modelType, family) => {
   });
 
   it('counts every parameter once', () => {
-    const { total, ...groups } = countParameters(model);
+    const { total, active, ...groups } = countParameters(model);
+    expect(active === total).toBe(model.dims.experts === undefined);
+    expect(active).toBeLessThanOrEqual(total);
     expect(Object.values(groups).reduce((a, b) => a + b)).toBe(total);
     expect(total).toBe(Object.values(weights).reduce((sum, { data }) => sum + data.length, 0));
   });
