@@ -85,6 +85,14 @@ export const HEAD_NORM_WEIGHTS = {
   'blocks.*.attn.kNorm.weight': 'model.layers.*.self_attn.k_norm.weight',
 };
 
+/** Experts and their router. */
+export const EXPERT_WEIGHTS = {
+  'blocks.*.mlp.router.weight': 'model.layers.*.mlp.gate.weight',
+  'blocks.*.mlp.experts.*.gate.weight': 'model.layers.*.mlp.experts.*.gate_proj.weight',
+  'blocks.*.mlp.experts.*.up.weight': 'model.layers.*.mlp.experts.*.up_proj.weight',
+  'blocks.*.mlp.experts.*.down.weight': 'model.layers.*.mlp.experts.*.down_proj.weight',
+};
+
 /** Rotary frequencies, which older checkpoints hold. */
 export const ROTARY_TENSORS = /rotary_emb\.inv_freq$/;
 

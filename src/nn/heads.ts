@@ -23,7 +23,7 @@ export function splitChannels(ctx: Context, x: Tensor, parts: number): Tensor[] 
   return splitWidths(ctx, x, Array.from({ length: parts }, () => width));
 }
 
-/** Parts of [N, ΣC], side by side, of these widths. */
+/** Parts of [N, ΣC] or [N, ΣC, …], side by side, of these widths. */
 export function splitWidths(ctx: Context, x: Tensor, widths: readonly number[]): Tensor[] {
   return ctx.b.apply('split', { axis: 1, sizes: widths }, [x]);
 }
@@ -37,4 +37,9 @@ export function projectHeads(ctx: Context, x: Tensor, name: string, { nHeads, he
 export interface HeadOptions extends LinearOptions {
   readonly nHeads: number;
   readonly headSize: number;
+}
+
+/** [N, H, D] → [N, D, H], and back: channels stand first where they are cut or joined, since no window cuts the last axis. */
+export function swapChannels(ctx: Context, x: Tensor): Tensor {
+  return ctx.b.one('permute', { perm: [0, 2, 1] }, [x]);
 }

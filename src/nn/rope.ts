@@ -13,6 +13,8 @@ export interface RopeOptions extends FrequencyOptions {
   readonly maxPositions: number;
   /** What the tables are called, for models with several: `rope`. */
   readonly name?: string;
+  /** Whether neighbouring channels are the pairs, not halves of the channels that turn. */
+  readonly interleaved?: boolean;
 }
 
 /** cos or sin of position·frequency times the scaling's magnitude, [T, R/2], or the first `rows` of them. */
@@ -26,7 +28,7 @@ export function ropeTable(kind: 'cos' | 'sin', options: RopeOptions, rows = opti
 
 /**
  * A function that turns the first R channels of queries or keys [N, H, D] by their positions, halves of them being the
- * pairs. Where the run's length is known (`ctx.maxLength`), its tables have no more rows than that; their names say so,
+ * pairs unless said otherwise. Where the run's length is known (`ctx.maxLength`), its tables have no more rows than that; their names say so,
  * because programs of one executor share what has one name.
  */
 export function rotary(ctx: Context, given: RopeOptions): (x: Tensor) => Tensor {
@@ -35,5 +37,5 @@ export function rotary(ctx: Context, given: RopeOptions): (x: Tensor) => Tensor 
   const kind = scaling?.rope_type === 'longrope' && isLong(scaling, options) ? `${name}.long` : name;
   const cos = ctx.buffer(`${kind}.${rows}.cos`, shape, () => ropeTable('cos', options, rows));
   const sin = ctx.buffer(`${kind}.${rows}.sin`, shape, () => ropeTable('sin', options, rows));
-  return (x) => ctx.b.one('rope', { inverse: false, interleaved: false }, [x, ctx.positions, cos, sin]);
+  return (x) => ctx.b.one('rope', { inverse: false, interleaved: given.interleaved ?? false }, [x, ctx.positions, cos, sin]);
 }
