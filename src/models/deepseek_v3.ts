@@ -16,7 +16,8 @@ import { DECODER_FIELDS, DECODER_WEIGHTS, decoderDims, decoderOptions, EXPERT_WE
 import { atMost, COUNT, mustDivide, type Family, type Impossible } from './family.ts';
 import { checkScaling, scalingOf, upgradeRope } from './rotary-config.ts';
 
-const { head_dim: _, ...fields } = DECODER_FIELDS; // of the channels that turn, in files of transformers 5
+// `head_dim` is that of the channels that turn, in files of transformers 5.
+const { head_dim: _, ...fields } = DECODER_FIELDS, { head_dim: _own, ...tiny } = TINY_DECODER;
 const schema = z.object({
   ...fields,
   max_position_embeddings: COUNT.default(4096),
@@ -115,7 +116,7 @@ const deepseekV3: Family<DeepseekV3Config> = {
   modelType: 'deepseek_v3',
   schema,
   tiny: {
-    ...TINY_DECODER,
+    ...tiny,
     num_key_value_heads: 4,
     attention_bias: false,
     q_lora_rank: 10,

@@ -78,7 +78,7 @@ const ORACLE = `
 import json, sys, torch, transformers
 tokens, results = json.loads(sys.argv[1]), []
 for folder in sys.argv[2:]:
-    model, info = transformers.AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True, attn_implementation='eager')
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(folder, experts_implementation="eager", output_loading_info=True, attn_implementation='eager')
     assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")), (folder, info)
     with torch.no_grad(): results.append(model.double().eval()(torch.tensor([tokens])).logits[0].flatten().tolist())
 print(json.dumps(results))
