@@ -141,7 +141,7 @@ export class Engine {
     const { seq, slots } = await this.#room(this.idsOf(ids), ids.length);
     try {
       for (let start = 0; start < ids.length;) {
-        const end = Math.min(ids.length, start + (start < from ? this.#decoder.maxTokens : this.#decoder.maxSeqs), start < from ? from : Infinity);
+        const end = Math.min(ids.length, start + (start < from ? this.#decoder.maxTokens : Math.min(this.#decoder.maxTokens, this.#decoder.maxSeqs)), start < from ? from : Infinity);
         const rows = await this.#decoder.run(ids.slice(start, end).map((id, i): NewToken => ({
           id,
           position: start + i,
