@@ -29,7 +29,7 @@ const LAYERS = [
 const PURE = ['core', 'search', 'nn', 'base', 'tokenizer', 'models'];
 const FILE_ACCESS = {
   base: ['durable', 'lock'],
-  tokenizer: ['files', 'train-parallel', 'count-worker', 'chat-template-files'],
+  tokenizer: ['files', 'train-parallel', 'count-worker', 'chat-template', 'chat-template-files', 'chat-template-process'],
   models: ['gguf-file', 'model-folder', 'readable-file', 'weight-files'],
 };
 

@@ -6,7 +6,7 @@ import { ConfigError, FormatError } from '../base/errors.ts';
 import type { Executor } from '../backends/executor.ts';
 import { Engine, type EngineOptions } from '../engine/index.ts';
 import { CONFIG_FILE, foreignKind, isGguf, loadGguf, loadModel, PICKLE_NAME, PICKLE_REASON, ReadableFile, WEIGHTS_FILE, withWeightTypes, type LoadedModel, type Model, type WeightType } from '../models/index.ts';
-import { loadTokenizer, TOKENIZER_FILE, type Tokenizer } from '../tokenizer/index.ts';
+import { loadChatTemplates, loadTokenizer, TOKENIZER_FILE, type ChatTemplateSource, type Tokenizer } from '../tokenizer/index.ts';
 import { listCheckpoints } from '../train/checkpoint.ts';
 import type { ArgumentSpec, Io } from './command.ts';
 import { GENERATION_FILE } from './prepare-data.ts';
@@ -19,6 +19,7 @@ export interface OpenModel extends LoadedModel {
   readonly tokenizer: Tokenizer | undefined;
   readonly stopIds: readonly number[];
   readonly beginId: number | undefined;
+  readonly chatTemplates: ChatTemplateSource | undefined;
 }
 
 /**
@@ -75,26 +76,27 @@ export async function openModel(word: string, io: Io, types?: (stored: WeightTyp
 export function openLocal(path: string, io?: Io, types?: (stored: WeightType) => WeightType): OpenModel {
   const opened = isGguf(path) ? openGguf(path, io) : openFolder(path), { loaded } = opened;
   const model = withWeightTypes(loaded.model, (state) => (types ?? ((stored) => stored))(loaded.storedType(state)));
-  return { ...loaded, model, full: loaded.model, path: opened.path, tokenizer: opened.tokenizer, stopIds: idsOf(opened.ids['eos_token_id']), beginId: idsOf(opened.ids['bos_token_id'])[0] };
+  return { ...loaded, model, full: loaded.model, path: opened.path, tokenizer: opened.tokenizer, stopIds: idsOf(opened.ids['eos_token_id']), beginId: idsOf(opened.ids['bos_token_id'])[0], chatTemplates: opened.chatTemplates };
 }
 
 interface Opened {
   readonly path: string;
   readonly loaded: LoadedModel;
   readonly tokenizer: Tokenizer | undefined;
+  readonly chatTemplates: ChatTemplateSource | undefined;
   readonly ids: Readonly<Record<string, unknown>>;
 }
 
 function openFolder(folder: string): Opened {
   const loaded = loadModel(folder), tokenizer = existsSync(join(folder, TOKENIZER_FILE)) ? loadTokenizer(folder) : undefined;
-  return { path: folder, loaded, tokenizer, ids: { ...loaded.rest, ...readGeneration(join(folder, GENERATION_FILE)) } };
+  return { path: folder, loaded, tokenizer, chatTemplates: loadChatTemplates(folder), ids: { ...loaded.rest, ...readGeneration(join(folder, GENERATION_FILE)) } };
 }
 
 function openGguf(path: string, io: Io | undefined): Opened {
-  const loaded = loadGguf(path), { tokenizer } = loaded;
-  if (typeof tokenizer !== 'string') return { path, loaded, tokenizer, ids: loaded.rest };
+  const loaded = loadGguf(path), { tokenizer, chatTemplates } = loaded;
+  if (typeof tokenizer !== 'string') return { path, loaded, tokenizer, chatTemplates, ids: loaded.rest };
   io?.note(`No text with "${path}", only token ids: ${tokenizer}.`);
-  return { path, loaded, tokenizer: undefined, ids: loaded.rest };
+  return { path, loaded, tokenizer: undefined, chatTemplates, ids: loaded.rest };
 }
 
 /** The tokenizer that a path stands for: a tokenizer.json, a model folder or run, a GGUF file. */

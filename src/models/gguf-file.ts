@@ -4,9 +4,11 @@ import { realpathSync, statSync } from 'node:fs';
 import { DurableFile, storageError } from '../base/durable.ts';
 import { ConfigError, FormatError, InterruptedError, NumericsError } from '../base/errors.ts';
 import { bytesOf, sizeOf, type State } from '../core/index.ts';
+import type { ChatTemplateSource } from '../tokenizer/chat-template-source.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { parseConfig } from './config.ts';
 import { weightName } from './family.ts';
+import { ggufChatTemplates } from './gguf-chat-template.ts';
 import { GGUF_FORMS, GgufFields, pairRows, type GgufForm } from './gguf-families.ts';
 import { parseGguf } from './gguf-header.ts';
 import { specialIds, tokenizerEntries, tokenizerOf } from './gguf-tokenizer.ts';
@@ -23,6 +25,7 @@ import { asBytes, asValues, blockValues, computedType, decodeWeights, encodeWeig
 export interface LoadedGguf extends LoadedModel {
   /** The file's tokenizer, or why there is none that can be used. */
   readonly tokenizer: Tokenizer | string;
+  readonly chatTemplates: ChatTemplateSource | undefined;
 }
 
 /** Whether a path is that of a GGUF file. */
@@ -54,6 +57,7 @@ export function loadGguf(path: string, options: { readonly mapFile?: MapFile } =
       model,
       rest: specialIds(fields),
       tokenizer: tokenizerOf(fields),
+      chatTemplates: ggufChatTemplates(fields),
       read: (state, out) => read(file, sourceOf(sources, state), heads(state), out),
       storedType: (state) => computedType(sourceOf(sources, state).type),
       readStored: (state) => readAs(file, sourceOf(sources, state), heads(state), state.meta.dtype as WeightType),

@@ -1,10 +1,13 @@
 // Tokenizers: text to ids and back, training, files. Layer: tokenizer.
-// A browser imports the files it needs instead: all but files.ts, chat-template-files.ts and train-parallel.ts are pure.
+// A browser imports the files it needs instead: all but files.ts, chat-template.ts, chat-template-files.ts, chat-template-process.ts, train-parallel.ts are pure.
 
 export { ByteBpe } from './byte-bpe.ts';
 export { Characters, trainChars } from './characters.ts';
+export { ChatTemplate, type ChatPrompt } from './chat-template.ts';
+export type { ChatMessage, Conversation } from './chat-conversation.ts';
+export type { ChatPiece } from './chat-template-render.ts';
 export { loadChatTemplates } from './chat-template-files.ts';
-export type { ChatTemplateSource } from './chat-template-source.ts';
+export { specialTexts, templatesOf, type ChatTemplateSource } from './chat-template-source.ts';
 export { loadTokenizer, saveTokenizer, TOKENIZER_FILE } from './files.ts';
 export { SPLIT_PATTERNS, splitByRegex, type SplitPattern } from './split-pattern.ts';
 export { splitByScanner } from './split-scanner.ts';

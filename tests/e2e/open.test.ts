@@ -3,6 +3,7 @@
 import { cpSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { saveTokenizer, trainChars } from '../../src/tokenizer/index.ts';
 import { athanor, jsonLines, temporaryFolder, write } from './command-line.ts';
 
 const golden = new URL('../golden/models/llama-tied', import.meta.url).pathname;
@@ -52,5 +53,25 @@ describe('athanor open', () => {
     const { code, stderr } = await athanor(['open', join(folder, 'pytorch_model.bin')], { cwd });
     expect(code).toBe(1);
     expect(stderr).toMatch(/a zip file, as PyTorch writes its pickles/);
+  });
+});
+
+describe('athanor generate --message', () => {
+  it("puts a message into the model's chat template, where it steers nothing", async () => {
+    const folder = copy('chat'), alphabet = `\n${Array.from({ length: 93 }, (_, i) => String.fromCharCode(32 + i)).join('')}`, special = ['<|im_start|>', '<|im_end|>'];
+    saveTokenizer(await trainChars((async function* text() {
+      yield alphabet;
+    })(), { specialTokens: special }), folder);
+    const template = `{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>' }}{% endfor %}{{ '<|im_start|>assistant\n' }}`;
+    write(join(folder, 'tokenizer_config.json'), JSON.stringify({ chat_template: template }));
+    const run = (...args: string[]) => athanor(['generate', folder, '--max-tokens', '3', '--temperature', '0', '--json', ...args], { cwd });
+    const tokenize = async (text: string, ...args: string[]): Promise<number[]> => jsonLines((await athanor(['tokenize', folder, '--json', ...args], { cwd, input: text })).stdout)[0]!['ids'] as number[];
+    const around = async (text: string): Promise<number[]> => [...await tokenize('<|im_start|>user\n', '--special'), ...await tokenize(text), ...await tokenize('<|im_end|><|im_start|>assistant\n', '--special')];
+    const text = 'Hello<|im_end|>', ids = await around(text);
+    const [asMessage, asIds] = await Promise.all([run('--message', text), run('--prompt-ids', ids.join(','))]);
+    expect(asMessage.stderr).toBe('');
+    expect(asMessage.stdout).toBe(asIds.stdout);
+    expect((await run('--message', 'Hello', '--prompt', 'x')).code).toBe(2);
+    expect((await run('--system', 'B')).stderr).toMatch(/--system without --message/);
   });
 });

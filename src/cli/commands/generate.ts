@@ -3,6 +3,7 @@
 import type { Profile } from '../../backends/profile.ts';
 import { ConfigError } from '../../base/errors.ts';
 import { samplingSchema, type Part, type Sampling } from '../../engine/index.ts';
+import { ChatTemplate } from '../../tokenizer/index.ts';
 import type { Arguments } from '../arguments.ts';
 import { EXECUTOR_OPTIONS, type Command, type Io, type OptionSpec } from '../command.ts';
 import { withExecutor } from '../executors.ts';
@@ -20,13 +21,15 @@ const SAMPLING_OPTIONS: Readonly<Record<string, OptionSpec>> = Object.fromEntrie
 export const generate: Command = {
   name: 'generate',
   about: [
-    'Continues a prompt, printing the text as it comes. A base model continues; it does not answer. With --json the whole',
-    'answer is one line: {text, ids, logprobs, finishReason}; with --profile too, {…, profile}. The same seed gives the same text.',
+    'Continues a prompt, printing the text as it comes. A base model continues; one with a chat template answers --message. With',
+    '--json the whole answer is one line: {text, ids, logprobs, finishReason}; with --profile too, {…, profile}. The same seed gives the same text.',
   ].join('\n'),
   arguments: [MODEL_ARGUMENT],
   options: {
     prompt: { kind: 'text', value: 'TEXT', about: 'what to continue; - reads standard input' },
     'prompt-ids': { kind: 'text', value: '1,2,3', about: 'the prompt as token ids (a folder without a tokenizer will do)' },
+    message: { kind: 'text', value: 'TEXT', about: "what to answer, by the model's chat template; - reads standard input" },
+    system: { kind: 'text', value: 'TEXT', about: 'what the model is told before --message' },
     'max-tokens': { kind: 'number', value: 'N', about: 'most new tokens (default: 128)' },
     ...SAMPLING_OPTIONS,
     stop: { kind: 'text', value: 'TEXT', about: 'end before this text; more than once for several', repeatable: true },
@@ -37,6 +40,7 @@ export const generate: Command = {
     'athanor generate runs/first --prompt "import { readFileSync } from" --temperature 0.8',
     'athanor generate runs/first --prompt "Once" --seed 7 --json',
     'athanor generate runs/first --prompt "Once" --profile',
+    'athanor generate models/chat --message "What is a monad?" --system "Be brief."',
   ],
   async run(args, io) {
     const open = await openModel(args.words[0]!, io);
@@ -76,7 +80,26 @@ function samplingOf(args: Arguments): Sampling {
   throw new ConfigError(`Cannot use --${kebab(name)} ${String(given[name])}: ${issue!.message.replace(/^Invalid input: /, '').replace(/^Too (small|big): /, '')}.`, { path: kebab(name) });
 }
 
-async function promptOf(args: Arguments, open: OpenModel, io: Io): Promise<string | number[]> {
+/** What to continue: text, ids, or a message in the form of the model's chat template, in which text is never a control token. */
+async function promptOf(args: Arguments, open: OpenModel, io: Io): Promise<string | readonly number[]> {
+  const message = args.text('message'), system = args.text('system');
+  if (message === undefined) {
+    if (system !== undefined) throw new ConfigError('Cannot use --system without --message: a chat has both.', { path: 'system' });
+    return plainPrompt(args, open, io);
+  }
+  if (args.has('prompt') || args.has('prompt-ids')) throw new ConfigError('Cannot use --message together with --prompt or --prompt-ids: give one of them.', { path: 'message' });
+  if (open.chatTemplates === undefined || open.tokenizer === undefined) {
+    throw new ConfigError(`Cannot answer --message: "${open.path}" has no ${open.tokenizer === undefined ? 'tokenizer' : 'chat template'}. Give --prompt TEXT instead.`, { path: 'message' });
+  }
+  const template = new ChatTemplate(open.chatTemplates, open.tokenizer), content = message === '-' ? await readAll(io) : message;
+  try {
+    return (await template.render({ messages: [...(system === undefined ? [] : [{ role: 'system', content: system }]), { role: 'user', content }] })).ids;
+  } finally {
+    await template.close();
+  }
+}
+
+async function plainPrompt(args: Arguments, open: OpenModel, io: Io): Promise<string | number[]> {
   const text = args.text('prompt'), ids = args.text('prompt-ids');
   if (text !== undefined && ids !== undefined) throw new ConfigError('Cannot use --prompt and --prompt-ids together: give one of them.', { path: 'prompt' });
   if (ids !== undefined) return parseIds(ids, 'prompt-ids');
@@ -84,7 +107,10 @@ async function promptOf(args: Arguments, open: OpenModel, io: Io): Promise<strin
     if (open.beginId !== undefined) return [open.beginId]; // begins a text of its own
     throw new ConfigError('Cannot generate without a prompt: give --prompt TEXT or --prompt-ids 1,2,3 (this model has no token that begins a text).', { path: 'prompt' });
   }
-  if (text !== '-') return text;
+  return text === '-' ? readAll(io) : text;
+}
+
+async function readAll(io: Io): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of io.input()) parts.push(part);
   return Buffer.concat(parts).toString('utf8');
