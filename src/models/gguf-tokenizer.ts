@@ -60,15 +60,15 @@ export function tokenizerEntries(tokenizer: Tokenizer | undefined, vocabSize: nu
   const added = new Map(tokenizer.added.map((token) => [token.id, token]));
   const tokens = Array.from({ length: vocabSize }, (_, id) => tokenizer.tokenOf(id));
   const types = tokens.map((token, id) => (added.has(id) ? (added.get(id)!.special ? CONTROL : USER_DEFINED) : token === undefined ? UNUSED : NORMAL));
-  const known = Object.entries(PRE).find(([, cut]) => cut.pattern === model.pattern && cut.ignoreMerges === ignoreMerges);
+  const known = Object.entries(PRE).find(([, cut]) => cut.pattern === model.cut.pattern && cut.ignoreMerges === ignoreMerges);
   const { prefix, suffix } = tokenizer.template, notes: string[] = [];
-  if (known === undefined) notes.push(`llama.cpp knows no such way to cut text (${model.pattern}): it cuts numbers into three digits`);
+  if (known === undefined) notes.push(`llama.cpp knows no such way to cut text (${model.cut.pattern ?? 'an expression of its own'}): it cuts numbers into three digits`);
   if (sections.normalizer !== 'null') notes.push('Unicode normalisation is not written');
   return {
     entries: [
       { key: 'tokenizer.ggml.model', type: 'string', value: 'gpt2' },
       { key: 'tokenizer.ggml.pre', type: 'string', value: known?.[0] ?? 'smaug-bpe' },
-      ...(known === undefined ? [{ key: PATTERN_KEY, type: 'string', value: model.pattern } as const] : []),
+      ...(known === undefined ? [{ key: PATTERN_KEY, type: 'string', value: model.cut.pattern ?? '' } as const] : []),
       { key: 'tokenizer.ggml.tokens', items: 'string', value: tokens.map((token, id) => token ?? `[PAD${id}]`) },
       { key: 'tokenizer.ggml.token_type', items: 'i32', value: types },
       { key: 'tokenizer.ggml.merges', items: 'string', value: merges.map(([left, right]) => `${left} ${right}`) },

@@ -2,12 +2,15 @@
 // Source: Radford et al. 2019 (GPT-2), section 2.2; files as Hugging Face tokenizers writes them.
 
 import { ConfigError } from '../base/errors.ts';
+import type { AlignedText } from './aligned-text.ts';
+import { namedCut, type ByteCut } from './byte-cut.ts';
 import { byteCharacters, bytesOfToken, characterBytes } from './byte-level.ts';
 import type { IdBuffer } from './id-buffer.ts';
 import { MergeTable, type MergeTriples } from './merge-table.ts';
 import { MISSING, PieceCache } from './piece-cache.ts';
-import { patternText, type SplitPattern } from './split-pattern.ts';
-import { scannerOf, type Scanner } from './split-scanner.ts';
+import { unicodeForm } from './normalizers.ts';
+import type { SplitPattern } from './split-pattern.ts';
+import type { Scanner } from './split-scanner.ts';
 import { TokenBreaks } from './token-breaks.ts';
 import { vocabularyJson, type TokenModel } from './token-model.ts';
 import { chunkEnd, Utf8Text } from './utf8-text.ts';
@@ -22,7 +25,8 @@ export interface ByteBpeFields {
   /** Tokens by id, spelled byte-level; undefined where an id is not used. */
   readonly tokens: readonly (string | undefined)[];
   readonly merges: MergeTriples;
-  readonly pattern: SplitPattern;
+  /** How text is cut before merging. */
+  readonly pattern: SplitPattern | ByteCut;
   /** Ids in `tokens` that text must never give: special tokens. */
   readonly reserved?: ReadonlySet<number>;
   /** Put a blank before a text that does not start with one (not lossless; RoBERTa's files). */
@@ -39,7 +43,8 @@ export interface ByteBpeFields {
 export class ByteBpe implements TokenModel {
   readonly kind = 'byte-bpe';
   readonly vocabSize: number;
-  readonly pattern: SplitPattern;
+  readonly decoder = undefined;
+  readonly cut: ByteCut;
   readonly #fields: ByteBpeFields;
   readonly #merges: MergeTable;
   readonly #byteIds = new Int32Array(256).fill(-1);
@@ -55,7 +60,7 @@ export class ByteBpe implements TokenModel {
   constructor(fields: ByteBpeFields) {
     this.#fields = fields;
     this.vocabSize = fields.tokens.length;
-    this.pattern = fields.pattern;
+    this.cut = typeof fields.pattern === 'string' ? namedCut(fields.pattern, fields.addPrefixSpace) : fields.pattern;
     const reserved = fields.reserved ?? new Set<number>();
     this.#merges = new MergeTable(fields.merges, (id) => reserved.has(id));
     fields.tokens.forEach((token, id) => token !== undefined && this.#ids.set(token, id));
@@ -64,7 +69,7 @@ export class ByteBpe implements TokenModel {
       if (id !== undefined && !reserved.has(id)) this.#byteIds[byte] = id;
     });
     if (!this.#byteIds.includes(-1)) this.#breaks = new TokenBreaks(this.#merged(fields));
-    this.#scan = scannerOf(fields.pattern);
+    this.#scan = this.cut.scan;
   }
 
   /** The bytes of all tokens that merging can give. */
@@ -72,16 +77,39 @@ export class ByteBpe implements TokenModel {
     for (let i = 2; i < merges.length; i += 3) yield this.bytesOf(merges[i]!)!;
   }
 
-  encode(text: string, out: IdBuffer): void {
-    if (text.length === 0) return;
-    const normal = this.#fields.normalizer === undefined ? text : text.normalize(this.#fields.normalizer);
-    const whole = this.#fields.addPrefixSpace && !normal.startsWith(' ') ? ` ${normal}` : normal;
+  normalize(text: AlignedText): AlignedText {
+    return this.#fields.normalizer === undefined ? text : unicodeForm(this.#fields.normalizer).apply(text);
+  }
+
+  encode(text: AlignedText, out: IdBuffer, spans?: IdBuffer): void {
+    if (text.text.length === 0) return;
+    const prefixed = this.#fields.addPrefixSpace && !text.text.startsWith(' ') ? text.prepended(' ') : text, whole = prefixed.text, first = out.length;
     for (let from = 0; from < whole.length;) {
-      const to = chunkEnd(whole, from);
+      const to = this.cut.cutsAtLetters ? chunkEnd(whole, from) : whole.length;
       this.#text.load(whole, from, to);
       out.reserve(this.#text.length); // a token is at least a byte
       this.#encodeChunk(out);
       from = to;
+    }
+    this.#text.shrink();
+    if (spans !== undefined) this.#locate(prefixed, out.data.subarray(first, out.length), spans);
+  }
+
+  /** Where ids come from: they are the bytes of the text, one after the other. */
+  #locate({ text, starts, ends }: AlignedText, ids: Uint32Array, spans: IdBuffer): void {
+    let unit = 0, behind = utf8Length(text, 0), at = 0; // the character at `unit` ends at byte `behind`
+    const advance = (byte: number): void => {
+      while (behind <= byte) {
+        unit += text.codePointAt(unit)! > 0xffff ? 2 : 1;
+        behind += utf8Length(text, unit);
+      }
+    };
+    for (const id of ids) {
+      advance(at);
+      spans.push(starts![unit]!);
+      at += id === this.#fields.unknown ? 1 : this.bytesOf(id)!.length;
+      advance(at - 1);
+      spans.push(ends![unit]!);
     }
   }
 
@@ -179,12 +207,9 @@ export class ByteBpe implements TokenModel {
   }
 
   toJson(): ReturnType<TokenModel['toJson']> {
-    const { tokens, merges, pattern, addPrefixSpace = false, ignoreMerges = false, unknown, normalizer } = this.#fields;
+    const { tokens, merges, ignoreMerges = false, unknown, normalizer } = this.#fields;
     const pairs: string[] = [];
     for (let i = 0; i < merges.length; i += 3) pairs.push(JSON.stringify([tokens[merges[i]!], tokens[merges[i + 1]!]]));
-    const byteLevel = { type: 'ByteLevel', add_prefix_space: addPrefixSpace, trim_offsets: true, use_regex: pattern === 'gpt2' };
-    const split = { type: 'Split', pattern: { Regex: patternText(pattern) }, behavior: 'Isolated', invert: false };
-    const preTokenizer = pattern === 'gpt2' ? byteLevel : { type: 'Sequence', pretokenizers: [split, byteLevel] };
     const model = JSON.stringify({
       type: 'BPE',
       dropout: null,
@@ -197,9 +222,15 @@ export class ByteBpe implements TokenModel {
     });
     return {
       normalizer: JSON.stringify(normalizer === undefined ? null : { type: normalizer }),
-      pre_tokenizer: JSON.stringify(preTokenizer),
+      pre_tokenizer: this.cut.json,
       decoder: JSON.stringify({ type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true }),
       model: `${model.slice(0, -1)},"vocab":${vocabularyJson(tokens)},"merges":[${pairs.join(',')}]}`,
     };
   }
+}
+
+/** Bytes of the character at a place. */
+function utf8Length(text: string, at: number): number {
+  const c = text.codePointAt(at)!;
+  return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
 }

@@ -3,6 +3,7 @@
 // BPE without merges, without pre-tokenizer, and with the decoder Fuse, which Hugging Face tokenizers loads.
 
 import { ConfigError } from '../base/errors.ts';
+import type { AlignedText } from './aligned-text.ts';
 import type { IdBuffer } from './id-buffer.ts';
 import { Tokenizer } from './tokenizer.ts';
 import { vocabularyJson, type TokenModel } from './token-model.ts';
@@ -19,6 +20,7 @@ function scalarAt(text: string, i: number): number {
 export class Characters implements TokenModel {
   readonly kind = 'characters';
   readonly vocabSize: number;
+  readonly decoder = undefined;
   readonly #tokens: readonly (string | undefined)[];
   readonly #reserved: ReadonlySet<number>;
   readonly #ids = new Map<string, number>();
@@ -42,7 +44,11 @@ export class Characters implements TokenModel {
     });
   }
 
-  encode(text: string, out: IdBuffer): void {
+  normalize(text: AlignedText): AlignedText {
+    return text;
+  }
+
+  encode({ text, starts, ends }: AlignedText, out: IdBuffer, spans?: IdBuffer): void {
     for (let i = 0; i < text.length; i++) {
       const codePoint = scalarAt(text, i);
       const id = this.#byCodePoint.get(codePoint) ?? this.#unknown;
@@ -51,6 +57,8 @@ export class Characters implements TokenModel {
         throw new ConfigError(`Cannot encode ${JSON.stringify(String.fromCodePoint(codePoint))} (${name}): this character-level vocabulary holds the ${this.#byCodePoint.size} characters of its training text only. Use a byte-level tokenizer for other text.`);
       }
       out.push(id);
+      spans?.push(starts![i]!);
+      spans?.push(ends![i]!);
       if (codePoint > 0xffff) i++;
     }
   }

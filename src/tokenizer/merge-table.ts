@@ -35,15 +35,18 @@ export class MergeTable {
   #previous = new Int32Array(256);
   readonly #heap = new MinHeap();
 
-  /** @param isBlocked ids that no merge may give (special tokens): such merges are left out */
-  constructor(merges: MergeTriples, isBlocked: (id: number) => boolean = () => false) {
+  /**
+   * @param isBlocked ids that no merge may give (special tokens): such merges are left out
+   * @param ranks of the merges, not negative; of equal ones the leftmost pair in a word is merged first
+   */
+  constructor(merges: MergeTriples, isBlocked: (id: number) => boolean = () => false, ranks?: Int32Array) {
     let slots = 16;
     while (slots * 3 < merges.length * 2) slots *= 2; // at most half full
     this.#table = new Int32Array(slots * STRIDE).fill(-1);
     for (let at = 0; at < this.#table.length; at += STRIDE) this.#table[at + RANK] = NO_RANK;
     this.#mask = slots - 1;
     for (let i = 0; i < merges.length; i += 3) {
-      if (!isBlocked(merges[i + 2]!)) this.#set(merges[i]!, merges[i + 1]!, i / 3, merges[i + 2]!);
+      if (!isBlocked(merges[i + 2]!)) this.#set(merges[i]!, merges[i + 1]!, ranks?.[i / 3] ?? i / 3, merges[i + 2]!);
     }
   }
 

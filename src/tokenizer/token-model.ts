@@ -1,22 +1,29 @@
-// What a tokenizer is made of besides its special tokens. Layer: tokenizer (pure).
-// A model turns ordinary text into ids and an id into bytes; Tokenizer adds special tokens, templates and streaming.
-// Another algorithm (Unigram, WordPiece) is another file with a class that implements this.
+// What a tokenizer is made of besides its added tokens. Layer: tokenizer (pure).
+// A model turns ordinary text into ids and ids back; Tokenizer adds special tokens, templates and streaming.
+// ByteBpe and Characters do all of it at once, and fast; Pipeline joins parts (normalizer, pre-tokenizer, piece model, decoder).
 
+import type { AlignedText } from './aligned-text.ts';
+import type { Decoder } from './decoders.ts';
 import type { IdBuffer } from './id-buffer.ts';
 
 /** An algorithm with its vocabulary. */
 export interface TokenModel {
-  /** Which algorithm: `byte-bpe`, `characters`. */
+  /** Which algorithm: `byte-bpe`, `characters`, `pipeline`. */
   readonly kind: string;
   /** Largest id + 1. */
   readonly vocabSize: number;
+  /** What is done to a text before anything else, such as NFC. */
+  normalize(text: AlignedText): AlignedText;
   /**
-   * Appends the ids of a text.
+   * Appends the ids of a normalized text.
    *
+   * @param spans gets, for each id, where its text begins and ends in the original; the text must have its places
    * @throws {ConfigError} if the vocabulary cannot write the text (never for a full byte alphabet)
    */
-  encode(text: string, out: IdBuffer): void;
-  /** The bytes that an id stands for; undefined if there is no such id. */
+  encode(text: AlignedText, out: IdBuffer, spans?: IdBuffer): void;
+  /** How tokens become text; undefined where text is no more than the bytes of all tokens. */
+  readonly decoder: Decoder | undefined;
+  /** The bytes that an id stands for amid others; undefined if there is no such id. */
   bytesOf(id: number): Uint8Array | undefined;
   /** The token as the vocabulary spells it (byte-level models: Ġ for a blank). */
   tokenOf(id: number): string | undefined;

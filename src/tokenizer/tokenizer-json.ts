@@ -1,24 +1,29 @@
 // tokenizer.json: the file format of Hugging Face tokenizers, read and written. Layer: tokenizer (pure).
 // Only what is understood is read: a part that would change the ids and is not known is an error, never ignored.
-// Source: github.com/huggingface/tokenizers 0.23, tokenizers/src/tokenizer/serialization.rs and models/bpe.
+// Source: github.com/huggingface/tokenizers 0.23, tokenizers/src/tokenizer/serialization.rs and models.
 
+import { parseJson, type JsonNode } from '../base/checked-json.ts';
+import type { AddedToken } from './added-tokens.ts';
 import { ByteBpe } from './byte-bpe.ts';
 import { Characters } from './characters.ts';
-import { parseJson, type JsonNode } from '../base/checked-json.ts';
-import { patternOf, type SplitPattern } from './split-pattern.ts';
-import { Tokenizer, type AddedToken } from './tokenizer.ts';
+import { readDecoder } from './json-decoder.ts';
+import { readNormalizer } from './json-normalizer.ts';
+import { readPostProcessor } from './json-post-processor.ts';
+import { readByteCut, readPreTokenizer } from './json-pre-tokenizer.ts';
+import { readAddedTokens, readMerges, readScores, readTokenId, readVocabulary, type Vocabulary } from './json-vocabulary.ts';
+import { MergeBpe } from './merge-bpe.ts';
+import type { PieceModel } from './piece-model.ts';
+import { Pipeline } from './pipeline.ts';
+import type { TokenModel } from './token-model.ts';
+import { Tokenizer } from './tokenizer.ts';
+import { Unigram } from './unigram.ts';
+import { WordPiece } from './word-piece.ts';
 
-/** Vocabulary and merges of a `model` section. */
-interface Vocabulary {
-  readonly tokens: (string | undefined)[];
-  readonly ids: ReadonlyMap<string, number>;
-  readonly merges: Int32Array;
-}
-
-/** How the text is cut, as stated in `pre_tokenizer`. */
-interface Cut {
-  readonly pattern: SplitPattern;
-  readonly addPrefixSpace: boolean;
+/** What a `model` section is read with. */
+interface ModelContext {
+  readonly vocabulary: Vocabulary;
+  /** Special tokens, which text must never give. */
+  readonly reserved: ReadonlySet<number>;
 }
 
 /**
@@ -28,141 +33,71 @@ interface Cut {
  * @throws {FormatError} if it is damaged, contradicts itself, or asks for what is not supported
  */
 export function parseTokenizer(json: string, file = 'tokenizer.json'): Tokenizer {
-  const root = parseJson(json, file);
-  const model = root.field('model');
-  if (model.field('type').value !== null) model.field('type').supported('BPE');
+  const root = parseJson(json, file), model = root.field('model'), type = modelType(model);
+  const scored = type === 'Unigram' ? readScores(model.field('vocab')) : undefined, vocabulary = scored ?? readVocabulary(model.field('vocab'));
+  const added = readAddedTokens(root.field('added_tokens'), vocabulary);
+  const context = { vocabulary, reserved: new Set(added.filter((token) => token.special).map((token) => token.id)) };
+  const framing = readPostProcessor(root.field('post_processor'));
+  const whole = (made: TokenModel): Tokenizer => new Tokenizer({ model: made, added, ...framing });
+  if (type === 'BPE') return whole(readBpe(root, model, context));
+  return whole(pipeline(root, scored === undefined ? readWordPiece(model, context) : readUnigram(model, context, scored.scores)));
+}
+
+/** The type; files of before tokenizers 0.8 do not say it. */
+function modelType(model: JsonNode): 'BPE' | 'Unigram' | 'WordPiece' {
+  if (!model.field('type').isNull) return model.field('type').supported('BPE', 'Unigram', 'WordPiece');
+  if (Array.isArray(model.field('vocab').value)) return 'Unigram';
+  return model.field('merges').isNull && !model.field('max_input_chars_per_word').isNull ? 'WordPiece' : 'BPE';
+}
+
+function pipeline(root: JsonNode, model: PieceModel): Pipeline {
+  const section = (name: string): JsonNode => root.field(name), text = (name: string): string => JSON.stringify(section(name).value);
+  return new Pipeline({
+    normalizer: readNormalizer(section('normalizer')),
+    preTokenizer: readPreTokenizer(section('pre_tokenizer')),
+    model,
+    decoder: readDecoder(section('decoder')),
+    sections: { normalizer: text('normalizer'), pre_tokenizer: text('pre_tokenizer'), decoder: text('decoder') },
+  });
+}
+
+/** BPE by the fastest class that can do what the file asks for. */
+function readBpe(root: JsonNode, model: JsonNode, { vocabulary, reserved }: ModelContext): TokenModel {
   for (const name of ['continuing_subword_prefix', 'end_of_word_suffix']) model.field(name).supported(null, '');
   model.field('dropout').supported(null, 0);
-  model.field('byte_fallback').supported(null, false);
-  const vocabulary = readVocabulary(model);
-  const added = readAddedTokens(root.field('added_tokens'), vocabulary);
-  const reserved = new Set(added.filter((token) => token.special).map((token) => token.id));
-  const unknown = readUnknown(model.field('unk_token'), vocabulary);
-  const normalizer = root.field('normalizer').isNull ? {} : { normalizer: root.field('normalizer').field('type').supported('NFC') };
-  const template = readTemplate(root.field('post_processor'));
-  const preTokenizer = root.field('pre_tokenizer'), decoder = root.field('decoder');
-  const { tokens, merges } = vocabulary;
-  if (preTokenizer.isNull && merges.length === 0) {
-    decoder.field('type').supported('Fuse');
-    if (!root.field('normalizer').isNull) throw root.field('normalizer').error('is not supported for a character vocabulary');
-    return new Tokenizer({ model: new Characters(tokens, { reserved, ...unknown }), added, template });
-  }
-  const cut = readCut(preTokenizer);
-  decoder.field('type').supported('ByteLevel');
-  const ignoreMerges = model.field('ignore_merges').boolean(false);
-  return new Tokenizer({ model: new ByteBpe({ tokens, merges, reserved, ignoreMerges, ...cut, ...unknown, ...normalizer }), added, template });
+  const { tokens, ids } = vocabulary, merges = readMerges(model.field('merges'), ids), unknown = readTokenId(model.field('unk_token'), ids);
+  const byteFallback = model.field('byte_fallback').boolean(false), ignoreMerges = model.field('ignore_merges').boolean(false);
+  const optional = unknown === undefined ? {} : { unknown }, normalizer = root.field('normalizer'), decoder = root.field('decoder').isNull ? null : root.field('decoder').field('type').value;
+  const form = normalizer.isNull ? {} : normalizer.field('type').value === 'NFC' ? { normalizer: 'NFC' as const } : undefined;
+  const isPlain = !byteFallback && form !== undefined;
+  if (isPlain && root.field('pre_tokenizer').isNull && merges.length === 0 && normalizer.isNull && decoder === 'Fuse') return new Characters(tokens, { reserved, ...optional });
+  const cut = isPlain && decoder === 'ByteLevel' ? readByteCut(root.field('pre_tokenizer')) : undefined;
+  if (cut !== undefined) return new ByteBpe({ tokens, merges, reserved, ignoreMerges, pattern: cut, addPrefixSpace: cut.addPrefixSpace, ...optional, ...form });
+  return pipeline(root, new MergeBpe({ tokens, merges, reserved, unknown, byteFallback, ignoreMerges, fuseUnknown: model.field('fuse_unk').boolean(false) }));
 }
 
-function readVocabulary(model: JsonNode): Vocabulary {
-  const vocab = model.field('vocab');
-  const ids = new Map<string, number>(), tokens: (string | undefined)[] = [];
-  for (const [token, value] of Object.entries(vocab.object())) { // its own keys, "__proto__" among them
-    const id = vocab.field(token).id();
-    if (tokens[id] !== undefined) throw vocab.error(`gives the id ${id} to two tokens, ${JSON.stringify(tokens[id])} and ${JSON.stringify(token)}`);
-    ids.set(token, value as number);
-    tokens[id] = token;
-  }
-  for (let id = 0; id < tokens.length; id++) tokens[id] ??= undefined; // no holes: forEach must see every id
-  return { tokens, ids, merges: readMerges(model.field('merges'), ids) };
+function readUnigram(model: JsonNode, { vocabulary: { tokens }, reserved }: ModelContext, scores: Float64Array): Unigram {
+  const unknown = model.field('unk_id').isNull ? undefined : model.field('unk_id').id();
+  if (unknown !== undefined && unknown >= tokens.length) throw model.field('unk_id').error(`is ${unknown}, but the vocabulary has ${tokens.length} tokens`);
+  return new Unigram({ tokens, scores, unknown, reserved, byteFallback: model.field('byte_fallback').boolean(false) });
 }
 
-/** Merges as pairs, or (before tokenizers 0.20) as one string with a blank between. */
-function readMerges(node: JsonNode, ids: ReadonlyMap<string, number>): Int32Array {
-  const items = node.items(), merges = new Int32Array(items.length * 3);
-  items.forEach((item, i) => {
-    const pair = typeof item.value === 'string' ? item.value.split(' ') : item.items().map((part) => part.string());
-    if (pair.length !== 2) throw item.error(`should be two tokens, but is ${JSON.stringify(item.value).slice(0, 60)}`);
-    for (const [place, token] of [pair[0]!, pair[1]!, pair[0]! + pair[1]!].entries()) {
-      const id = ids.get(token);
-      if (id === undefined) {
-        throw item.error(`${place < 2 ? 'names' : 'makes'} the token ${JSON.stringify(token)}, which the vocabulary lacks`);
-      }
-      merges[i * 3 + place] = id;
-    }
-  });
-  return merges;
-}
-
-function readAddedTokens(node: JsonNode, { tokens, ids }: Vocabulary): AddedToken[] {
-  if (node.isNull) return [];
-  const contents = new Set<string>(), places = new Map<number, string>();
-  return node.items().map((item) => {
-    const content = item.field('content').string(), id = item.field('id').id();
-    for (const flag of ['single_word', 'lstrip', 'rstrip']) item.field(flag).supported(false, null);
-    if (content === '') throw item.field('content').error('is empty');
-    if (contents.has(content)) throw item.error(`repeats the token ${JSON.stringify(content)}`);
-    if (places.has(id)) throw item.error(`gives the id ${id} to ${JSON.stringify(content)}, but ${JSON.stringify(places.get(id))} has it`);
-    if (ids.has(content) ? ids.get(content) !== id : tokens[id] !== undefined) {
-      throw item.error(`gives the id ${id} to ${JSON.stringify(content)}, but the vocabulary says otherwise`);
-    }
-    contents.add(content);
-    places.set(id, content);
-    return { id, content, special: item.field('special').boolean(false) };
-  });
-}
-
-function readUnknown(node: JsonNode, { ids }: Vocabulary): { unknown?: number } {
-  if (node.isNull) return {};
-  const unknown = ids.get(node.string());
-  if (unknown === undefined) throw node.error(`is ${JSON.stringify(node.value)}, which the vocabulary lacks`);
-  return { unknown };
-}
-
-/** ByteLevel with GPT-2's pattern of its own, or a Split by a known pattern before ByteLevel without. */
-function readCut(node: JsonNode): Cut {
-  if (node.isNull) throw node.error('is null, which is only supported for a vocabulary without merges');
-  if (node.field('type').supported('ByteLevel', 'Sequence') === 'ByteLevel') {
-    const addPrefixSpace = node.field('add_prefix_space').boolean(true);
-    if (!node.field('use_regex').boolean(true)) throw node.field('use_regex').error('is false, which is only supported behind a Split');
-    return { pattern: 'gpt2', addPrefixSpace };
-  }
-  const [split, byteLevel, more] = node.field('pretokenizers').items();
-  if (split === undefined || byteLevel === undefined || more !== undefined) {
-    throw node.field('pretokenizers').error('should be a Split and a ByteLevel');
-  }
-  split.field('type').supported('Split');
-  byteLevel.field('type').supported('ByteLevel');
-  byteLevel.field('add_prefix_space').supported(false);
-  byteLevel.field('use_regex').supported(false);
-  // Every supported pattern matches all of a text, so that keeping the matches is the same as isolating them.
-  if (split.field('invert').boolean(false)) split.field('behavior').supported('Removed', 'Isolated');
-  else split.field('behavior').supported('Isolated');
-  const regex = split.field('pattern').field('Regex').string(), pattern = patternOf(regex);
-  if (pattern === undefined) throw split.field('pattern').error(`is ${JSON.stringify(regex)}, which is not supported; supported are those of GPT-2, GPT-4 (cl100k), Llama 3 and Qwen 2`);
-  return { pattern, addPrefixSpace: false };
-}
-
-/** The ids that frame a single text; ByteLevel here only concerns offsets. */
-function readTemplate(node: JsonNode): { prefix: number[]; suffix: number[] } {
-  const template = { prefix: [] as number[], suffix: [] as number[] };
-  if (node.isNull) return template;
-  const type = node.field('type').supported('ByteLevel', 'TemplateProcessing', 'Sequence');
-  if (type === 'Sequence') {
-    const parts = node.field('processors').items().map(readTemplate).filter(({ prefix, suffix }) => prefix.length + suffix.length > 0);
-    if (parts.length > 1) throw node.error('holds two templates, which is not supported');
-    return parts[0] ?? template;
-  }
-  if (type === 'ByteLevel') return template;
-  let side = template.prefix;
-  for (const item of node.field('single').items()) {
-    if (!item.field('Sequence').isNull) side = template.suffix;
-    else {
-      const name = item.field('SpecialToken').field('id').string();
-      side.push(...node.field('special_tokens').field(name).field('ids').items().map((id) => id.id()));
-    }
-  }
-  return template;
+function readWordPiece(model: JsonNode, { vocabulary: { tokens, ids }, reserved }: ModelContext): WordPiece {
+  const unknown = readTokenId(model.field('unk_token'), ids), longest = model.field('max_input_chars_per_word'), prefix = model.field('continuing_subword_prefix');
+  if (unknown === undefined) throw model.field('unk_token').error('is missing, which WordPiece needs');
+  return new WordPiece({ tokens, unknown, reserved, prefix: prefix.isNull ? '##' : prefix.string(), longestWord: longest.isNull ? 100 : longest.id() });
 }
 
 /** The text of a tokenizer.json. `parseTokenizer` gives back a tokenizer that does the same. */
 export function formatTokenizer(tokenizer: Tokenizer): string {
-  const added = tokenizer.added.map(({ id, content, special }) => (
-    { id, content, single_word: false, lstrip: false, rstrip: false, normalized: !special, special }
-  ));
   const sections = tokenizer.model.toJson();
-  return `{"version":"1.0","truncation":null,"padding":null,"added_tokens":${JSON.stringify(added)},`
+  return `{"version":"1.0","truncation":null,"padding":null,"added_tokens":${JSON.stringify(tokenizer.added.map(addedJson))},`
     + `"normalizer":${sections.normalizer},"pre_tokenizer":${sections.pre_tokenizer},`
-    + `"post_processor":${JSON.stringify(templateJson(tokenizer))},"decoder":${sections.decoder},"model":${sections.model}}\n`;
+    + `"post_processor":${tokenizer.template.json ?? JSON.stringify(templateJson(tokenizer))},"decoder":${sections.decoder},"model":${sections.model}}\n`;
+}
+
+function addedJson({ id, content, special, singleWord = false, lstrip = false, rstrip = false, normalized = false }: AddedToken): unknown {
+  return { id, content, single_word: singleWord, lstrip, rstrip, normalized, special };
 }
 
 function templateJson(tokenizer: Tokenizer): unknown {

@@ -23,6 +23,14 @@ export class Utf8Text {
     this.view = new DataView(this.bytes.buffer);
   }
 
+  /** Gives a giant's memory back. */
+  shrink(): void {
+    if (this.bytes.length <= 1 << 20) return;
+    this.bytes = new Uint8Array(0);
+    this.view = new DataView(this.bytes.buffer);
+    this.length = 0;
+  }
+
   /** Replaces the content by text[from..to). */
   load(text: string, from: number, to: number): void {
     this.reserve((to - from) * 3); // a UTF-16 unit is at most three bytes

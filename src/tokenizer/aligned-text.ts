@@ -1,0 +1,109 @@
+// A text on its way to tokens, and (if asked for) where in the original each of its characters comes from.
+// Layer: tokenizer (pure). Places are UTF-16 units. Without places a text is little more than its string.
+// Source: the alignments of Hugging Face tokenizers, tokenizers/src/tokenizer/normalizer.rs.
+
+/** A replacement of text[from..to). */
+export interface Edit {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+  /** All of it belongs to the last character replaced (else character by character, and what is over to the last). */
+  readonly toLast?: boolean;
+}
+
+/** See the file's header. */
+export class AlignedText {
+  readonly text: string;
+  /** For each unit where its character begins in the original; undefined if nobody asks. */
+  readonly starts: Int32Array | undefined;
+  /** And where it ends. */
+  readonly ends: Int32Array | undefined;
+  /** Whether it begins where the original does. */
+  readonly isFirst: boolean;
+
+  constructor(text: string, isFirst: boolean, starts?: Int32Array, ends?: Int32Array) {
+    this.text = text;
+    this.isFirst = isFirst;
+    this.starts = starts;
+    this.ends = ends;
+  }
+
+  /** A text that is its own original. */
+  static of(text: string, isAligned: boolean): AlignedText {
+    if (!isAligned) return new AlignedText(text, true);
+    const starts = new Int32Array(text.length), ends = new Int32Array(text.length);
+    for (let i = 0; i < text.length;) {
+      const size = text.codePointAt(i)! > 0xffff ? 2 : 1;
+      starts.fill(i, i, i + size);
+      ends.fill(i + size, i, i + size);
+      i += size;
+    }
+    return new AlignedText(text, true, starts, ends);
+  }
+
+  slice(from: number, to: number): AlignedText {
+    if (from === 0 && to === this.text.length) return this;
+    return new AlignedText(this.text.slice(from, to), this.isFirst && from === 0, this.starts?.subarray(from, to), this.ends?.subarray(from, to));
+  }
+
+  /** Another string in its place; only where nobody asks for places. */
+  withText(text: string): AlignedText {
+    return new AlignedText(text, this.isFirst);
+  }
+
+  /** The text after replacements, in order and apart from each other. */
+  edited(edits: readonly Edit[]): AlignedText {
+    if (edits.length === 0) return this;
+    const parts: string[] = [];
+    let at = 0;
+    for (const { from, to, text } of edits) {
+      parts.push(this.text.slice(at, from), text);
+      at = to;
+    }
+    parts.push(this.text.slice(at));
+    const text = parts.join('');
+    if (this.starts === undefined) return new AlignedText(text, this.isFirst);
+    const starts = new Int32Array(text.length), ends = new Int32Array(text.length);
+    let read = 0, write = 0;
+    const keep = (to: number): void => {
+      starts.set(this.starts!.subarray(read, to), write);
+      ends.set(this.ends!.subarray(read, to), write);
+      write += to - read;
+      read = to;
+    };
+    for (const edit of edits) {
+      keep(edit.from);
+      write = this.#place(edit, starts, ends, write);
+      read = edit.to;
+    }
+    keep(this.text.length);
+    return new AlignedText(text, this.isFirst, starts, ends);
+  }
+
+  /** Notes where the characters of a replacement come from. @returns where the next go */
+  #place({ from, to, text, toLast = false }: Edit, starts: Int32Array, ends: Int32Array, write: number): number {
+    const before = this.text.slice(from, to), sources: number[] = [];
+    for (let i = 0; i < before.length; i += before.codePointAt(i)! > 0xffff ? 2 : 1) sources.push(from + i);
+    let at = write, n = toLast ? sources.length - 1 : 0;
+    for (const character of text) {
+      // An insertion belongs to the character before it, or at the start to the one behind.
+      const source = sources[Math.min(n++, sources.length - 1)] ?? Math.max(0, from - 1);
+      starts.fill(this.starts![source] ?? 0, at, at + character.length);
+      ends.fill(this.ends![source] ?? 0, at, at + character.length);
+      at += character.length;
+    }
+    return at;
+  }
+
+  /** The text with something put before it, which belongs to its first character. */
+  prepended(text: string): AlignedText {
+    if (this.text === '') return this;
+    if (this.starts === undefined) return new AlignedText(text + this.text, this.isFirst);
+    const longer = (of: Int32Array): Int32Array => {
+      const out = new Int32Array(text.length + of.length).fill(of[0]!, 0, text.length);
+      out.set(of, text.length);
+      return out;
+    };
+    return new AlignedText(text + this.text, this.isFirst, longer(this.starts), longer(this.ends!));
+  }
+}
