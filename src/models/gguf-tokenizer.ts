@@ -1,30 +1,17 @@
-// Tokenizers in GGUF files: byte-level BPE as llama.cpp spells it. Layer: models (pure).
-// See https://github.com/ggml-org/llama.cpp, src/llama-vocab.cpp (`tokenizer.ggml.*`, the regular expressions behind `pre`).
+// Tokenizers in GGUF files: byte-level BPE, SentencePiece, WordPiece, as llama.cpp spells them. Layer: models (pure).
+// See https://github.com/ggml-org/llama.cpp, src/llama-vocab.cpp (`tokenizer.ggml.*`).
 
 import { ConfigError } from '../base/errors.ts';
 import { ByteBpe } from '../tokenizer/byte-bpe.ts';
-import type { SplitPattern } from '../tokenizer/split-pattern.ts';
+import { namedCut, regexCut, type ByteCut } from '../tokenizer/byte-cut.ts';
+import { SPLIT_PATTERNS } from '../tokenizer/split-pattern.ts';
+import { PIECE, spmTokenizer } from '../tokenizer/spm-vocabulary.ts';
 import { Tokenizer, type AddedToken } from '../tokenizer/tokenizer.ts';
+import { bertTokenizer } from '../tokenizer/bert-vocabulary.ts';
 import type { GgufFields } from './gguf-families.ts';
+import { PRE_CUTS } from './gguf-pre.ts';
 import type { GgufEntry } from './gguf-write.ts';
 import { idFields, type SpecialIds } from './special-ids.ts';
-
-/** What `tokenizer.ggml.token_type` says of a token. */
-const NORMAL = 1, CONTROL = 3, USER_DEFINED = 4, UNUSED = 5;
-
-/** How a text is cut, and whether a piece that is a token is taken as it is. */
-interface Cut {
-  readonly pattern: SplitPattern;
-  readonly ignoreMerges: boolean;
-}
-
-/** Names of `tokenizer.ggml.pre` whose regular expressions match one of our patterns. */
-const PRE: Readonly<Record<string, Cut>> = {
-  'gpt-2': { pattern: 'gpt2', ignoreMerges: false },
-  'llama-bpe': { pattern: 'cl100k', ignoreMerges: true },
-  'smaug-bpe': { pattern: 'cl100k', ignoreMerges: false },
-  qwen2: { pattern: 'cl100k-digits1', ignoreMerges: false },
-};
 
 /** Ours, where llama.cpp has no name: its value is the pattern. */
 const PATTERN_KEY = 'athanor.tokenizer.pattern';
@@ -59,8 +46,8 @@ export function tokenizerEntries(tokenizer: Tokenizer | undefined, vocabSize: nu
   const sections = model.toJson(), { merges, ignore_merges: ignoreMerges } = JSON.parse(sections.model) as BpeModel;
   const added = new Map(tokenizer.added.map((token) => [token.id, token]));
   const tokens = Array.from({ length: vocabSize }, (_, id) => tokenizer.tokenOf(id));
-  const types = tokens.map((token, id) => (added.has(id) ? (added.get(id)!.special ? CONTROL : USER_DEFINED) : token === undefined ? UNUSED : NORMAL));
-  const known = Object.entries(PRE).find(([, cut]) => cut.pattern === model.cut.pattern && cut.ignoreMerges === ignoreMerges);
+  const types = tokens.map((token, id) => (added.has(id) ? (added.get(id)!.special ? PIECE.control : PIECE.userDefined) : token === undefined ? PIECE.unused : PIECE.normal));
+  const known = Object.entries(PRE_CUTS).find(([, cut]) => cut.pattern !== undefined && cut.pattern === model.cut.pattern && cut.ignoreMerges === ignoreMerges);
   const { prefix, suffix } = tokenizer.template, notes: string[] = [];
   if (known === undefined) notes.push(`llama.cpp knows no such way to cut text (${model.cut.pattern ?? 'an expression of its own'}): it cuts numbers into three digits`);
   if (sections.normalizer !== 'null') notes.push('Unicode normalisation is not written');
@@ -100,32 +87,104 @@ export function specialIds(fields: GgufFields): Record<string, unknown> {
  */
 export function tokenizerOf(fields: GgufFields): Tokenizer | string {
   const kind = fields.string('tokenizer.ggml.model');
-  if (kind === undefined || kind === 'none' || kind === 'no_vocab') return 'the file has no tokenizer';
-  if (kind !== 'gpt2') return `the file's tokenizer is of the kind "${kind}", and only byte-level BPE ("gpt2") is read yet`;
-  const pre = fields.string('tokenizer.ggml.pre') ?? 'gpt-2', own = fields.string(PATTERN_KEY), cut = Object.hasOwn(PRE, pre) ? PRE[pre]! : undefined;
-  if (cut === undefined) return `the file cuts text as "${pre}" does, which is not known here`;
-  const tokens = strings(fields, 'tokenizer.ggml.tokens'), types = fields.value('tokenizer.ggml.token_type') as ArrayLike<number> | undefined;
-  if (types !== undefined && types.length !== tokens.length) throw fields.error(`it has ${tokens.length} tokens, but types for ${types.length}`);
-  const typeOf = (id: number): number => Number(types?.[id] ?? NORMAL);
-  const added = tokens.flatMap((content, id): AddedToken[] => ([CONTROL, USER_DEFINED].includes(typeOf(id)) ? [{ id, content, special: typeOf(id) === CONTROL }] : []));
-  const used = tokens.map((token, id) => (typeOf(id) === UNUSED ? undefined : token));
-  while (used.length > 0 && used.at(-1) === undefined) used.pop();
-  const model = new ByteBpe({
-    tokens: used,
-    merges: mergesOf(fields, used),
-    reserved: new Set(added.filter(({ special }) => special).map(({ id }) => id)),
-    ignoreMerges: cut.ignoreMerges,
-    pattern: (own ?? cut.pattern) as SplitPattern,
-  });
-  return new Tokenizer({ model, added, template: templateOf(fields) });
+  switch (kind) {
+    case undefined:
+    case 'none':
+    case 'no_vocab':
+      return 'the file has no tokenizer';
+    case 'gpt2':
+      return byteBpeOf(fields);
+    case 'llama':
+    case 't5':
+      return spmOf(fields, kind === 'llama' ? 'bpe' : 'unigram');
+    case 'bert':
+      return bertOf(fields);
+    default:
+      return `the file's tokenizer is of the kind "${kind}", which is not known here`;
+  }
 }
 
-function templateOf(fields: GgufFields): { prefix: number[]; suffix: number[] } {
-  const side = (flag: string, id: string): number[] => {
+/** Tokens and their types. */
+function vocabularyOf(fields: GgufFields): { tokens: readonly string[]; types: ArrayLike<number> } {
+  const tokens = strings(fields, 'tokenizer.ggml.tokens'), types = fields.value('tokenizer.ggml.token_type');
+  if (tokens.length === 0) throw fields.error('"tokenizer.ggml.tokens" is empty');
+  return { tokens, types: types === undefined ? new Int32Array(tokens.length).fill(PIECE.normal) : numbers(fields, 'tokenizer.ggml.token_type', tokens.length) };
+}
+
+/** Tokens that are matched as a whole. The first of equal ones counts. */
+function addedOf(tokens: readonly string[], types: ArrayLike<number>): AddedToken[] {
+  const seen = new Set<string>();
+  return tokens.flatMap((content, id): AddedToken[] => {
+    const type = types[id]!;
+    if ((type !== PIECE.control && type !== PIECE.userDefined) || content === '' || seen.has(content)) return [];
+    seen.add(content);
+    return [{ id, content, special: type === PIECE.control }];
+  });
+}
+
+function byteBpeOf(fields: GgufFields): Tokenizer | string {
+  const pre = fields.string('tokenizer.ggml.pre') ?? 'gpt-2', known = Object.hasOwn(PRE_CUTS, pre) ? PRE_CUTS[pre] : undefined;
+  if (known === undefined) return `the file cuts text as "${pre}" does, which is not known here`;
+  const own = fields.string(PATTERN_KEY), pattern = own === undefined ? known.pattern : SPLIT_PATTERNS.find((name) => name === own);
+  if (own !== undefined && pattern === undefined) throw fields.error(`"${PATTERN_KEY}" is ${JSON.stringify(own)}, which is none of ${SPLIT_PATTERNS.join(', ')}`);
+  const cut: ByteCut = pattern === undefined ? regexCut(known.regexes!) : namedCut(pattern);
+  const { tokens, types } = vocabularyOf(fields), added = addedOf(tokens, types);
+  const used = tokens.map((token, id) => (types[id] === PIECE.unused ? undefined : token));
+  while (used.length > 0 && used.at(-1) === undefined) used.pop();
+  const reserved = new Set(added.filter(({ special }) => special).map(({ id }) => id));
+  const model = new ByteBpe({ tokens: used, merges: mergesOf(fields, used), reserved, ignoreMerges: known.ignoreMerges, pattern: cut });
+  return new Tokenizer({ model, added, template: templateOf(fields, false) });
+}
+
+/** SentencePiece's BPE (`llama`) or Unigram (`t5`). */
+function spmOf(fields: GgufFields, kind: 'bpe' | 'unigram'): Tokenizer {
+  const { tokens, types } = vocabularyOf(fields), flag = (name: string, absent: boolean): boolean => (fields.value(`tokenizer.ggml.${name}`) ?? absent) === true;
+  const charsmap = fields.value('tokenizer.ggml.precompiled_charsmap');
+  try {
+    return spmTokenizer({
+      kind,
+      pieces: tokens,
+      scores: numbers(fields, 'tokenizer.ggml.scores', tokens.length),
+      types,
+      byteFallback: kind === 'bpe',
+      addDummyPrefix: flag('add_space_prefix', true),
+      removeExtraWhitespaces: flag('remove_extra_whitespaces', false),
+      charsmap: charsmap instanceof Uint8Array ? charsmap : charsmap instanceof Int8Array ? new Uint8Array(charsmap.buffer) : undefined,
+      cutsFirst: true,
+      template: templateOf(fields, kind === 'bpe', kind === 'unigram'),
+    });
+  } catch (cause) {
+    if (cause instanceof RangeError) throw fields.error(`"tokenizer.ggml.precompiled_charsmap" ${cause.message}`);
+    throw cause;
+  }
+}
+
+/** BERT's WordPiece, whose tokens llama.cpp spells with a sign before words, not before what is inside of them. */
+function bertOf(fields: GgufFields): Tokenizer {
+  const { tokens, types } = vocabularyOf(fields), id = (name: string): number | undefined => fields.number(`tokenizer.ggml.${name}_token_id`);
+  const unknown = id('unknown') ?? tokens.indexOf('[UNK]'), added = addedOf(tokens, types);
+  if (tokens[unknown] === undefined) throw fields.error('its vocabulary has no token for the unknown');
+  const isWhole = (at: number): boolean => types[at] !== PIECE.normal || /^\[.*\]$/.test(tokens[at]!);
+  const spelled = tokens.map((token, at) => (isWhole(at) ? token : token.startsWith('\u2581') ? token.slice(1) : `##${token}`));
+  const begin = id('cls') ?? id('bos'), end = id('seperator') ?? id('eos'); // the key is spelled so
+  return bertTokenizer({ tokens: spelled, unknown, added, template: { prefix: begin === undefined ? [] : [begin], suffix: end === undefined ? [] : [end] } });
+}
+
+/** @param begins and ends: what holds where the file does not say */
+function templateOf(fields: GgufFields, begins: boolean, ends = false): { prefix: number[]; suffix: number[] } {
+  const side = (flag: string, id: string, absent: boolean): number[] => {
     const token = fields.number(`tokenizer.ggml.${id}_token_id`);
-    return fields.value(`tokenizer.ggml.${flag}`) === true && token !== undefined ? [token] : [];
+    return (fields.value(`tokenizer.ggml.${flag}`) ?? absent) === true && token !== undefined ? [token] : [];
   };
-  return { prefix: side('add_bos_token', 'bos'), suffix: side('add_eos_token', 'eos') };
+  return { prefix: side('add_bos_token', 'bos', begins), suffix: side('add_eos_token', 'eos', ends) };
+}
+
+function numbers(fields: GgufFields, key: string, length: number): ArrayLike<number> {
+  const value = fields.value(key);
+  if (!ArrayBuffer.isView(value) || value instanceof BigInt64Array || value instanceof BigUint64Array) throw fields.error(`"${key}" should be a list of numbers`);
+  const list = value as unknown as ArrayLike<number>;
+  if (list.length !== length) throw fields.error(`it has ${length} tokens, but "${key}" has ${list.length} items`);
+  return list;
 }
 
 function strings(fields: GgufFields, key: string): readonly string[] {

@@ -71,8 +71,8 @@ export class AddedTokens {
       let from = i, to = found.to;
       i = to;
       if (token.singleWord && (isWordBefore(text, from) || isWordAt(text, to))) continue;
-      if (token.lstrip) while (from > done && isSpace(text.charCodeAt(from - 1))) from--;
-      if (token.rstrip) while (to < text.length && isSpace(text.charCodeAt(to))) to++;
+      if (token.lstrip) { while (from > done && isSpace(text.charCodeAt(from - 1))) from--; }
+      if (token.rstrip) { while (to < text.length && isSpace(text.charCodeAt(to))) to++; }
       from = Math.max(from, done);
       if (from > done) out.push({ from: done, to: from, token: undefined });
       out.push({ from, to, token });

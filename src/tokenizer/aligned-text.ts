@@ -7,8 +7,11 @@ export interface Edit {
   readonly from: number;
   readonly to: number;
   readonly text: string;
-  /** All of it belongs to the last character replaced (else character by character, and what is over to the last). */
-  readonly toLast?: boolean;
+  /**
+   * Which characters it belongs to: one by one from the first on, and what is over to the last (`head`, if not said); one by
+   * one back from the last, and what is over to the first (`tail`); all to the last (`last`).
+   */
+  readonly align?: 'head' | 'tail' | 'last';
 }
 
 /** See the file's header. */
@@ -81,16 +84,19 @@ export class AlignedText {
   }
 
   /** Notes where the characters of a replacement come from. @returns where the next go */
-  #place({ from, to, text, toLast = false }: Edit, starts: Int32Array, ends: Int32Array, write: number): number {
+  #place({ from, to, text, align = 'head' }: Edit, starts: Int32Array, ends: Int32Array, write: number): number {
     const before = this.text.slice(from, to), sources: number[] = [];
     for (let i = 0; i < before.length; i += before.codePointAt(i)! > 0xffff ? 2 : 1) sources.push(from + i);
-    let at = write, n = toLast ? sources.length - 1 : 0;
+    const last = sources.length - 1;
+    let at = write, n = align === 'last' ? last : 0;
+    const gone = align === 'tail' ? sources.length - [...text].length : 0; // joined into the first
     for (const character of text) {
       // An insertion belongs to the character before it, or at the start to the one behind.
-      const source = sources[Math.min(n++, sources.length - 1)] ?? Math.max(0, from - 1);
+      const source = sources[Math.max(0, Math.min(n++, last))] ?? Math.max(0, from - 1);
       starts.fill(this.starts![source] ?? 0, at, at + character.length);
       ends.fill(this.ends![source] ?? 0, at, at + character.length);
       at += character.length;
+      if (at === write + character.length) n += gone;
     }
     return at;
   }

@@ -12,7 +12,7 @@ import { unicodeForm } from './normalizers.ts';
 import type { SplitPattern } from './split-pattern.ts';
 import type { Scanner } from './split-scanner.ts';
 import { TokenBreaks } from './token-breaks.ts';
-import { vocabularyJson, type TokenModel } from './token-model.ts';
+import { mergesJson, vocabularyJson, type TokenModel } from './token-model.ts';
 import { chunkEnd, Utf8Text } from './utf8-text.ts';
 
 /** Longer pieces are rare and seldom come again: merged anew each time. */
@@ -25,6 +25,8 @@ export interface ByteBpeFields {
   /** Tokens by id, spelled byte-level; undefined where an id is not used. */
   readonly tokens: readonly (string | undefined)[];
   readonly merges: MergeTriples;
+  /** Ranks of the merges; without them their order. */
+  readonly ranks?: Int32Array | undefined;
   /** How text is cut before merging. */
   readonly pattern: SplitPattern | ByteCut;
   /** Ids in `tokens` that text must never give: special tokens. */
@@ -62,7 +64,7 @@ export class ByteBpe implements TokenModel {
     this.vocabSize = fields.tokens.length;
     this.cut = typeof fields.pattern === 'string' ? namedCut(fields.pattern, fields.addPrefixSpace) : fields.pattern;
     const reserved = fields.reserved ?? new Set<number>();
-    this.#merges = new MergeTable(fields.merges, (id) => reserved.has(id));
+    this.#merges = new MergeTable(fields.merges, (id) => reserved.has(id), fields.ranks);
     fields.tokens.forEach((token, id) => token !== undefined && this.#ids.set(token, id));
     this.#characters.forEach((character, byte) => {
       const id = this.#ids.get(character);
@@ -207,9 +209,7 @@ export class ByteBpe implements TokenModel {
   }
 
   toJson(): ReturnType<TokenModel['toJson']> {
-    const { tokens, merges, ignoreMerges = false, unknown, normalizer } = this.#fields;
-    const pairs: string[] = [];
-    for (let i = 0; i < merges.length; i += 3) pairs.push(JSON.stringify([tokens[merges[i]!], tokens[merges[i + 1]!]]));
+    const { tokens, merges, ranks, ignoreMerges = false, unknown, normalizer } = this.#fields;
     const model = JSON.stringify({
       type: 'BPE',
       dropout: null,
@@ -224,7 +224,7 @@ export class ByteBpe implements TokenModel {
       normalizer: JSON.stringify(normalizer === undefined ? null : { type: normalizer }),
       pre_tokenizer: this.cut.json,
       decoder: JSON.stringify({ type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true }),
-      model: `${model.slice(0, -1)},"vocab":${vocabularyJson(tokens)},"merges":[${pairs.join(',')}]}`,
+      model: `${model.slice(0, -1)},"vocab":${vocabularyJson(tokens)},"merges":${mergesJson(tokens, merges, ranks)}}`,
     };
   }
 }

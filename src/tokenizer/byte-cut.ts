@@ -1,8 +1,8 @@
 // How byte-level BPE cuts a text: a known pattern with a scanner by hand, or any regular expressions, one inside the other.
 // Layer: tokenizer (pure).
 
-import type { RegexDfa } from './regex-dfa.ts';
-import { RegexError } from './regex-syntax.ts';
+import { RegexDfa } from './regex-dfa.ts';
+import { RegexError, type RegexDialect } from './regex-syntax.ts';
 import { patternText, type SplitPattern } from './split-pattern.ts';
 import { scannerOf, type Scanner } from './split-scanner.ts';
 import { utf8Size } from './utf8-text.ts';
@@ -24,6 +24,18 @@ export function namedCut(pattern: SplitPattern, addPrefixSpace = false): ByteCut
   const split = { type: 'Split', pattern: { Regex: patternText(pattern) }, behavior: 'Isolated', invert: false };
   const json = JSON.stringify(pattern === 'gpt2' ? byteLevel : { type: 'Sequence', pretokenizers: [split, byteLevel] });
   return { pattern, scan: scannerOf(pattern), cutsAtLetters: true, json };
+}
+
+/**
+ * The cut of any regular expressions, the second inside of what the first leaves, and so on.
+ *
+ * @throws {RegexError} if one is not supported
+ */
+export function regexCut(sources: readonly string[], dialect: RegexDialect = 'oniguruma'): ByteCut {
+  const splits = sources.map((source) => ({ type: 'Split', pattern: { Regex: source }, behavior: 'Isolated', invert: false }));
+  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false };
+  const json = JSON.stringify({ type: 'Sequence', pretokenizers: [...splits, byteLevel] });
+  return { pattern: undefined, scan: cascade(sources.map((source) => new RegexDfa(source, dialect))), cutsAtLetters: false, json };
 }
 
 /** Bytes looked at in vain, in all, for each byte of a text: beyond, the search gives up. */

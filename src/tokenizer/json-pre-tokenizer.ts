@@ -3,21 +3,7 @@
 import type { JsonNode } from '../base/checked-json.ts';
 import { cascade, namedCut, type ByteCut } from './byte-cut.ts';
 import { MAX_NESTING, readPattern, readRegex } from './json-normalizer.ts';
-import {
-  bertPreTokenizer,
-  byteLevel,
-  digits,
-  finder,
-  metaspace,
-  PREPEND_SCHEMES,
-  preTokenizerSequence,
-  punctuation,
-  split,
-  SPLIT_BEHAVIORS,
-  whitespace,
-  whitespaceSplit,
-  type PreTokenizer,
-} from './pre-tokenizers.ts';
+import { bertPreTokenizer, byteLevel, digits, finder, metaspace, PREPEND_SCHEMES, preTokenizerSequence, punctuation, split, SPLIT_BEHAVIORS, whitespace, whitespaceSplit, type PreTokenizer } from './pre-tokenizers.ts';
 import { RegexDfa } from './regex-dfa.ts';
 import { patternOf, patternText } from './split-pattern.ts';
 

@@ -9,7 +9,7 @@ import { byteOfToken } from './decoders.ts';
 import { IdBuffer } from './id-buffer.ts';
 import { MergeTable, type MergeTriples } from './merge-table.ts';
 import { WordCache, type PieceModel } from './piece-model.ts';
-import { vocabularyJson } from './token-model.ts';
+import { mergesJson, vocabularyJson } from './token-model.ts';
 
 /** Longer words are rare and seldom come again. */
 const LONGEST_CACHED = 32;
@@ -187,7 +187,7 @@ export class MergeBpe implements PieceModel {
         const character = String.fromCodePoint(word.codePointAt(at)!);
         end = at + character.length;
         if (!isUnknown) repeats = this.#encoder.encode(character).length; // byte tokens, each of which is all of the character
-        else if (this.#fields.fuseUnknown) while (end < word.length && this.#isUnknown(word, end)) end += word.codePointAt(end)! > 0xffff ? 2 : 1;
+        else if (this.#fields.fuseUnknown) { while (end < word.length && this.#isUnknown(word, end)) end += word.codePointAt(end)! > 0xffff ? 2 : 1; }
       }
       for (let k = 0; k < repeats; k++) {
         out.push(ids.data[i + k]!);
@@ -210,9 +210,6 @@ export class MergeBpe implements PieceModel {
 
   toJson(): string {
     const { tokens, merges, ranks, unknown, fuseUnknown = false, byteFallback = false, ignoreMerges = false } = this.#fields;
-    const order = Array.from({ length: merges.length / 3 }, (_, i) => i);
-    if (ranks !== undefined) order.sort((a, b) => ranks[a]! - ranks[b]!);
-    const pairs = order.map((i) => JSON.stringify([tokens[merges[3 * i]!], tokens[merges[3 * i + 1]!]]));
     const model = JSON.stringify({
       type: 'BPE',
       dropout: null,
@@ -223,7 +220,7 @@ export class MergeBpe implements PieceModel {
       byte_fallback: byteFallback,
       ignore_merges: ignoreMerges,
     });
-    return `${model.slice(0, -1)},"vocab":${vocabularyJson(tokens)},"merges":[${pairs.join(',')}]}`;
+    return `${model.slice(0, -1)},"vocab":${vocabularyJson(tokens)},"merges":${mergesJson(tokens, merges, ranks)}}`;
   }
 }
 

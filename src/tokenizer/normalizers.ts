@@ -12,15 +12,15 @@ export interface Normalizer {
 
 export type UnicodeForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 
-/** A character and the marks that may join with it; Hangul's vowels and finals join too, and are no marks. */
-const CLUSTERS = /[\s\S][\p{M}\u1161-\u11ff\ud7b0-\ud7fb]*/gu;
+/** A character and what may join with it: marks, Hangul's vowels and finals, the voiced signs of half-width kana. */
+const CLUSTERS = /[\s\S][\p{M}\u1161-\u11ff\ud7b0-\ud7fb\uff9e\uff9f]*/gu;
 
 /** Pieces found by a pattern, each replaced by what a function makes of it where that is different. */
-export function editedBy(text: AlignedText, pattern: RegExp, change: (part: string) => string): AlignedText {
+export function editedBy(text: AlignedText, pattern: RegExp, change: (part: string) => string, align: NonNullable<Edit['align']> = 'head'): AlignedText {
   const edits: Edit[] = [];
   for (const match of text.text.matchAll(pattern)) {
     const changed = change(match[0]);
-    if (changed !== match[0]) edits.push({ from: match.index, to: match.index + match[0].length, text: changed });
+    if (changed !== match[0]) edits.push({ from: match.index, to: match.index + match[0].length, text: changed, align });
   }
   return text.edited(edits);
 }
@@ -32,7 +32,8 @@ export function unicodeForm(form: UnicodeForm): Normalizer {
       const whole = text.text.normalize(form);
       if (whole === text.text) return text;
       if (text.starts === undefined) return text.withText(whole);
-      return editedBy(text, CLUSTERS, (part) => part.normalize(form));
+      const edited = editedBy(text, CLUSTERS, (part) => part.normalize(form), 'tail');
+      return edited.text === whole ? edited : text.edited([{ from: 0, to: text.text.length, text: whole, align: 'tail' }]); // joins what we do not know of
     },
   };
 }
@@ -50,7 +51,7 @@ export function strip(left: boolean, right: boolean): Normalizer {
     apply(text) {
       const from = left ? /^\p{White_Space}*/u.exec(text.text)![0].length : 0;
       let to = text.text.length;
-      if (right) while (to > from && isSpace(text.text.charCodeAt(to - 1))) to--;
+      if (right) { while (to > from && isSpace(text.text.charCodeAt(to - 1))) to--; }
       return text.slice(from, to);
     },
   };
@@ -70,7 +71,7 @@ export function replace(pattern: string | RegexDfa, content: string): Normalizer
         if (text.starts === undefined) return text.withText(text.text.replaceAll(pattern, () => content));
       }
       const found = typeof pattern === 'string' ? occurrences(text.text, pattern) : pattern.matches(text.text), edits: Edit[] = [];
-      for (let i = 0; i < found.length; i += 2) edits.push({ from: found[i]!, to: found[i + 1]!, text: content, toLast: true });
+      for (let i = 0; i < found.length; i += 2) edits.push({ from: found[i]!, to: found[i + 1]!, text: content, align: 'last' });
       return text.edited(edits);
     },
   };
@@ -114,12 +115,15 @@ export interface BertOptions {
 /** BERT's: control characters go, white space becomes blanks, ideographs stand alone, accents go, lower case. */
 export function bertNormalizer(options: BertOptions): Normalizer {
   const steps: Normalizer[] = [];
-  if (options.cleanText) steps.push(without(/[\0\ufffd]|(?![\t\n\r])\p{C}/gu), { apply: (text) => editedBy(text, /[\t\n\r]|(?! )\p{White_Space}/gu, () => ' ') });
+  if (options.cleanText) steps.push(without(CONTROL), { apply: (text) => editedBy(text, /[\t\n\r]|(?! )\p{White_Space}/gu, () => ' ') });
   if (options.handleChineseChars) steps.push({ apply: (text) => editedBy(text, IDEOGRAPH, (character) => ` ${character} `) });
   if (options.stripAccents) steps.push(unicodeForm('NFD'), without(/\p{Mn}/gu));
   if (options.lowercase) steps.push({ apply: lowerCased });
   return normalizerSequence(steps);
 }
+
+/** Controls, format characters and private use, but for those that are younger than the reference's tables (Unicode 8). */
+const CONTROL = /[\0\ufffd]|(?![\t\n\r\u0890\u0891\u08e2\u{110cd}\u{13430}-\u{1343f}])[\p{Cc}\p{Cf}\p{Co}]/gu;
 
 /** As in BERT's tokenization.py, _is_chinese_char (and its mistake of 2B920). */
 const IDEOGRAPH = /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;

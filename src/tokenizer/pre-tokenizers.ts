@@ -129,7 +129,7 @@ export type PrependScheme = (typeof PREPEND_SCHEMES)[number];
 /** Blanks become a visible sign (▁), which also stands before the text; pieces begin with it. */
 export function metaspace(sign: string, scheme: PrependScheme, splits: boolean): PreTokenizer {
   return (piece) => {
-    let marked = piece.edited(piece.starts === undefined ? [] : occurrences(piece.text, ' ').flatMap((from, i) => (i % 2 === 0 ? [{ from, to: from + 1, text: sign, toLast: true }] : [])));
+    let marked = piece.edited(piece.starts === undefined ? [] : occurrences(piece.text, ' ').flatMap((from, i) => (i % 2 === 0 ? [{ from, to: from + 1, text: sign, align: 'last' as const }] : [])));
     if (piece.starts === undefined && piece.text.includes(' ')) marked = piece.withText(piece.text.replaceAll(' ', () => sign));
     if (!marked.text.startsWith(sign) && (scheme === 'always' || (scheme === 'first' && piece.isFirst))) marked = marked.prepended(sign);
     return splits ? atSigns(marked, sign) : [marked];
@@ -162,7 +162,7 @@ export function byteLevel(addPrefixSpace: boolean, find?: Finder): PreTokenizer 
     return (cut?.(whole) ?? [whole]).map((part) => {
       if (part.starts === undefined) return part.withText(spelled(part.text));
       let at = 0;
-      return part.edited(Array.from(part.text, (character) => ({ from: at, to: (at += character.length), text: spelled(character) })));
+      return part.edited(Array.from(part.text, (character) => ({ from: at, to: at += character.length, text: spelled(character) })));
     });
   };
 }

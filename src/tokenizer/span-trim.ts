@@ -15,17 +15,22 @@ const SPELLED_BLANK = 0x120;
 
 const isBlank = (unit: number): boolean => unit === SPELLED_BLANK || isSpace(unit);
 
-/** Takes white space at the ends of tokens out of their spans. White space is always one unit. */
-export function trimSpans({ addPrefixSpace }: SpanTrim, ids: IdBuffer, spans: IdBuffer, tokenOf: (id: number) => string): void {
+/**
+ * Takes white space at the ends of tokens out of their spans.
+ *
+ * @param tokenOf a token as it stands in the vocabulary; nothing for one that was added, whose text counts
+ */
+export function trimSpans({ addPrefixSpace }: SpanTrim, text: string, ids: IdBuffer, spans: IdBuffer, tokenOf: (id: number) => string | undefined): void {
   for (let i = 0; i < ids.length; i++) {
-    const token = tokenOf(ids.data[i]!);
+    const from = spans.data[2 * i]!, to = spans.data[2 * i + 1]!, token = tokenOf(ids.data[i]!) ?? text.slice(from, to);
     let leading = 0, trailing = 0;
     while (leading < token.length && isBlank(token.charCodeAt(leading))) leading++;
     while (trailing < token.length && isBlank(token.charCodeAt(token.length - 1 - trailing))) trailing++;
-    const from = spans.data[2 * i]!, to = spans.data[2 * i + 1]!;
     if (leading > 0 && addPrefixSpace && (i === 0 || from === 0)) leading--;
-    const start = Math.min(from + leading, to);
+    let start = from, end = to;
+    for (let n = 0; n < leading && start < to; n++) start += text.codePointAt(start)! > 0xffff ? 2 : 1;
+    for (let n = 0; n < trailing && end > start; n++) end -= (text.charCodeAt(end - 1) & 0xfc00) === 0xdc00 ? 2 : 1;
     spans.data[2 * i] = start;
-    if (to >= trailing) spans.data[2 * i + 1] = Math.max(to - trailing, start);
+    spans.data[2 * i + 1] = end;
   }
 }

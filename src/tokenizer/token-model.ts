@@ -40,3 +40,10 @@ export function vocabularyJson(tokens: readonly (string | undefined)[]): string 
   });
   return `{${entries.join(',')}}`;
 }
+
+/** The JSON text of merges, in the order of their ranks. @param merges triples, as in merge-table.ts */
+export function mergesJson(tokens: readonly (string | undefined)[], merges: Int32Array, ranks?: Int32Array): string {
+  const order = Array.from({ length: merges.length / 3 }, (_, i) => i);
+  if (ranks !== undefined) order.sort((a, b) => ranks[a]! - ranks[b]!);
+  return `[${order.map((i) => JSON.stringify([tokens[merges[3 * i]!], tokens[merges[3 * i + 1]!]])).join(',')}]`;
+}

@@ -121,7 +121,7 @@ export class Tokenizer {
   encodeWithOffsets(text: string, options: EncodeOptions = {}): Encoding {
     const out = new IdBuffer(), spans = new IdBuffer(), frame = options.addSpecialTokens ?? true;
     this.#encode(text, options, out, spans);
-    if (this.trim !== undefined) trimSpans(this.trim, out, spans, (id) => this.tokenOf(id)!);
+    if (this.trim !== undefined) trimSpans(this.trim, text, out, spans, (id) => (this.#addedById.has(id) ? undefined : this.model.tokenOf(id)));
     const { prefix, suffix } = frame ? this.template : { prefix: [], suffix: [] };
     const offsets = new Uint32Array(2 * (prefix.length + out.length + suffix.length));
     offsets.set(spans.take(), 2 * prefix.length);

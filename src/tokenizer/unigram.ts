@@ -66,7 +66,8 @@ export class Unigram implements PieceModel {
     for (let i = cuts.length - 1; i > 0; i--) {
       const from = cuts[i]!, id = this.#best[cuts[i - 1]!]!;
       let to = cuts[i - 1]!;
-      if (id < 0) while (i > 1 && this.#best[cuts[i - 2]!]! < 0) to = cuts[--i - 1]!; // unknown ones in a row are one
+      if (id < 0) { while (i > 1 && this.#best[cuts[i - 2]!]! < 0) to = cuts[--i - 1]!; // unknown ones in a row are one
+       }
       const first = out.length;
       if (id >= 0) out.push(id);
       else this.#pushUnknown(piece.slice(from, to), out);

@@ -63,11 +63,20 @@ describe('parseTokenizer() refuses', () => {
       j.model.merges[0] = [1, 2];
     }), /merges\[0\]\[0\] should be a string/],
     ['another model', bent((j) => {
+      j.model.type = 'WordLevel';
+    }), /model\.type is "WordLevel", which is not supported/],
+    ['a Unigram vocabulary that is an object', bent((j) => {
       j.model.type = 'Unigram';
-    }), /model\.type is "Unigram", which is not supported/],
-    ['byte fallback', bent((j) => {
-      j.model.byte_fallback = true;
-    }), /byte_fallback/],
+    }), /model\.vocab should be an array/],
+    ['a Unigram score that is no number', bent((j) => {
+      j.model = { type: 'Unigram', unk_id: 0, vocab: [['a', 0], ['b', '1']] };
+    }), /model\.vocab\[1\] should be a token and its score/],
+    ['a WordPiece without a token for the unknown', bent((j) => {
+      j.model.type = 'WordPiece';
+    }), /unk_token is missing/],
+    ['byte fallback that is no truth value', bent((j) => {
+      j.model.byte_fallback = 1;
+    }), /byte_fallback should be true or false/],
     ['dropout', bent((j) => {
       j.model.dropout = 0.1;
     }), /dropout/],
@@ -77,29 +86,36 @@ describe('parseTokenizer() refuses', () => {
     ['an unknown token that is none', bent((j) => {
       j.model.unk_token = '<unk>';
     }), /unk_token is "<unk>"/],
-    ['another pattern', bent((j) => {
-      j.pre_tokenizer.pretokenizers[0].pattern.Regex = '\\w+';
-    }), /pattern is "\\\\w\+", which is not supported/],
+    ['a pattern that looks back', bent((j) => {
+      j.pre_tokenizer.pretokenizers[0].pattern.Regex = '(a)\\1';
+    }), /Regex is "\(a\)\\\\1", which is not supported/],
+    ['a pattern of nothing', bent((j) => {
+      j.pre_tokenizer.pretokenizers[0].pattern.Regex = 'a*';
+    }), /can match nothing/],
+    ['a pattern that repeats without end', bent((j) => {
+      j.pre_tokenizer.pretokenizers[0].pattern.Regex = '(a{1,900}){1,900}';
+    }), /more than 2000 states/],
+    ['a pattern nested without end', bent((j) => {
+      j.pre_tokenizer.pretokenizers[0].pattern.Regex = '('.repeat(5000);
+    }), /nested deeper than/],
     ['another pre-tokenizer', bent((j) => {
-      j.pre_tokenizer = { type: 'Metaspace' };
-    }), /pre_tokenizer\.type is "Metaspace"/],
-    ['no pre-tokenizer', bent((j) => {
-      j.pre_tokenizer = null;
-    }), /pre_tokenizer is null/],
-    ['a third pre-tokenizer', bent((j) => {
-      j.pre_tokenizer.pretokenizers.push({ type: 'Digits' });
-    }), /pretokenizers should be/],
+      j.pre_tokenizer = { type: 'UnicodeScripts' };
+    }), /pre_tokenizer\.type is "UnicodeScripts"/],
+    ['pre-tokenizers nested without end', good.replace('"pre_tokenizer":', `"pre_tokenizer":${'{"type":"Sequence","pretokenizers":['.repeat(2000)}null${']}'.repeat(2000)},"other":`), /deeper than 8/],
     ['another behaviour', bent((j) => {
-      j.pre_tokenizer.pretokenizers[0].behavior = 'Removed';
+      j.pre_tokenizer.pretokenizers[0].behavior = 'Doubled';
     }), /behavior/],
     ['another normalizer', bent((j) => {
-      j.normalizer = { type: 'Lowercase' };
-    }), /normalizer\.type is "Lowercase"/],
+      j.normalizer = { type: 'Nmt' };
+    }), /normalizer\.type is "Nmt"/],
+    ['a table of replacements that lies', bent((j) => {
+      j.normalizer = { type: 'Precompiled', precompiled_charsmap: '////f2E=' };
+    }), /precompiled_charsmap claims a table/],
     ['another decoder', bent((j) => {
-      j.decoder = { type: 'WordPiece' };
+      j.decoder = { type: 'CTC' };
     }), /decoder\.type/],
     ['another post-processor', bent((j) => {
-      j.post_processor = { type: 'BertProcessing' };
+      j.post_processor = { type: 'Other' };
     }), /post_processor\.type/],
     ['added tokens that are no list', bent((j) => {
       j.added_tokens = {};
@@ -116,8 +132,8 @@ describe('parseTokenizer() refuses', () => {
     ['an added token without text', bent((j) => {
       j.added_tokens[0].content = '';
     }), /content is empty/],
-    ['an added token that strips', bent((j) => {
-      j.added_tokens[0].lstrip = true;
+    ['a flag that is no truth value', bent((j) => {
+      j.added_tokens[0].lstrip = 'yes';
     }), /lstrip/],
   ])('%s', (_, json, message) => {
     expect(() => parseTokenizer(json, 'folder/tokenizer.json')).toThrow(FormatError);
