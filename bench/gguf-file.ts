@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Random } from 'athanor/base/random';
+import { NativeExecutor } from 'athanor/backends';
 import { sizeOf, type State } from 'athanor/core';
-import { modelOfSection, saveGguf, type Mixture, type Model } from 'athanor/models';
+import { BlockEncoder, modelOfSection, saveGguf, type Mixture, type Model } from 'athanor/models';
 
 const LLAMA = { model_type: 'llama', max_position_embeddings: 2048 };
 
@@ -30,10 +31,19 @@ export async function withRandomGguf<T>(shape: keyof typeof SHAPES, mixture: Mix
   if (bavail * bsize < ROOM) throw new RangeError(`Cannot write a model of ${shape}: "${tmpdir()}" has ${(bavail * bsize / 1e9).toFixed(1)} GB free, and ${ROOM / 1e9} GB are wanted. Set TMPDIR to a folder with more room.`);
   const folder = mkdtempSync(join(tmpdir(), 'athanor-bench-')), path = join(folder, 'model.gguf');
   try {
-    await saveGguf(path, { model: modelOfSection(SHAPES[shape]), read: randomWeights(), mixture });
+    await saveRandom(path, shape, mixture);
     return await work(path);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function saveRandom(path: string, shape: keyof typeof SHAPES, mixture: Mixture): Promise<void> {
+  const executor = NativeExecutor.open(), encoder = new BlockEncoder(executor);
+  try {
+    await saveGguf(path, { model: modelOfSection(SHAPES[shape]), read: randomWeights(), mixture }, { encode: (format, values) => encoder.encode(format, values) });
+  } finally {
+    await executor.close();
   }
 }
 

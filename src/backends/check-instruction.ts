@@ -53,7 +53,7 @@ const sameSizes = (a: Meta, b: Meta): boolean => a.shape.length === b.shape.leng
 
 /** Whether output i may be stored in that type: the inferred one, or another floating type where the kernel converts. */
 function canHold(rules: Op<unknown>, i: number, inferred: Meta, stored: Meta): boolean {
-  if (inferred.dtype === stored.dtype) return isComputed(stored);
+  if (inferred.dtype === stored.dtype) return isComputed(stored) || (stored.dtype === 'u8' && rules.bytesOut?.includes(i) === true);
   return rules.castable?.includes(i) === true && inferred.dtype !== 'i32' && (stored.dtype === 'f32' || stored.dtype === 'bf16');
 }
 

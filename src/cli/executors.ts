@@ -4,6 +4,7 @@ import type { Executor } from '../backends/executor.ts';
 import { NativeExecutor, mapFile } from '../backends/native/index.ts';
 import { ProfiledExecutor } from '../backends/profiled-executor.ts';
 import { BackendError, ConfigError } from '../base/errors.ts';
+import { BlockEncoder, type EncodeBlocks } from '../models/block-encoder.ts';
 import type { Arguments } from './arguments.ts';
 import type { Io } from './command.ts';
 import { didYouMean } from './nearest.ts';
@@ -36,6 +37,23 @@ export async function withExecutor<T>(args: Arguments, io: Io, work: (executor: 
   const executor = await openExecutor(args, io);
   try {
     return await work(executor);
+  } finally {
+    await executor.close();
+  }
+}
+
+/** Runs work with an encoder of block formats on the native core, or with none where that cannot be: then they are made here. */
+export async function withEncoder<T>(work: (encode: EncodeBlocks | undefined) => Promise<T>): Promise<T> {
+  let executor: NativeExecutor;
+  try {
+    executor = NativeExecutor.open();
+  } catch (error) {
+    if (error instanceof BackendError) return work(undefined);
+    throw error;
+  }
+  const encoder = new BlockEncoder(executor);
+  try {
+    return await work((format, values) => encoder.encode(format, values));
   } finally {
     await executor.close();
   }

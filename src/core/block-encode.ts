@@ -160,19 +160,36 @@ const LARGEST = 2 ** 28;
  * @throws {NumericsError} for NaN and infinity, and for values so large that a scale passes f16 (65504)
  */
 export function encodeBlocks(format: BlockFormat, values: Float32Array, out?: Uint8Array): Uint8Array {
+  checkValues(format, values);
+  return checkScales(format, encodeUnchecked(format, values, out), values.length / BLOCKS[format].values);
+}
+
+/** The same without a look at what the format cannot hold, whose bytes mean nothing. */
+export function encodeUnchecked(format: BlockFormat, values: Float32Array, out?: Uint8Array): Uint8Array {
   const block = BLOCKS[format], blocks = values.length / block.values, encode = ENCODERS[format];
   if (!Number.isInteger(blocks)) throw new ShapeError(`Cannot encode ${values.length} values as ${format}: a block has ${block.values}. Choose q8_0, whose blocks have 32, or leave this tensor as it is.`, { op: 'encodeBlocks', shapes: [`[${values.length}]`] });
   const bytes = out ?? new Uint8Array(blocks * block.bytes), scratch = makeScratch();
   if (bytes.length < blocks * block.bytes) throw new ShapeError(`Cannot encode ${blocks} blocks of ${format}: they take ${blocks * block.bytes} bytes, but there is room for ${bytes.length}.`, { op: 'encodeBlocks', shapes: [`[${values.length}]`, `[${bytes.length}]`] });
-  const checked = format === 'bf16x2' ? 0 : values.length; // bf16 holds whatever a float is
-  for (let i = 0; i < checked; i++) {
-    if (!(abs(values[i]!) <= LARGEST)) throw unusable(format, Math.floor(i / block.values), `value ${i} is ${values[i]}`);
+  for (let i = 0; i < blocks; i++) encode(values, i * block.values, bytes, i * block.bytes, scratch);
+  return bytes;
+}
+
+/** @throws {NumericsError} naming the first value that no block of the format can hold */
+export function checkValues(format: BlockFormat, values: Float32Array): void {
+  if (format === 'bf16x2') return; // bf16 holds whatever a float is
+  for (let i = 0; i < values.length; i++) {
+    if (!(abs(values[i]!) <= LARGEST)) throw unusable(format, Math.floor(i / BLOCKS[format].values), `value ${i} is ${values[i]}`);
   }
-  for (let i = 0; i < blocks; i++) {
-    const to = i * block.bytes;
-    encode(values, i * block.values, bytes, to, scratch);
-    for (const at of SCALES_AT[format]) {
-      if ((bytes[to + at + 1]! & 0x7c) === 0x7c) throw unusable(format, i, 'its values are so large that the scale passes the largest f16, 65504');
+}
+
+/**
+ * @returns the bytes
+ * @throws {NumericsError} naming the first of `blocks` blocks whose scale is no finite f16
+ */
+export function checkScales(format: BlockFormat, bytes: Uint8Array, blocks: number): Uint8Array {
+  for (const at of SCALES_AT[format]) {
+    for (let i = 0; i < blocks; i++) {
+      if ((bytes[i * BLOCKS[format].bytes + at + 1]! & 0x7c) === 0x7c) throw unusable(format, i, 'its values are so large that the scale passes the largest f16, 65504');
     }
   }
   return bytes;

@@ -11,7 +11,7 @@ export * from './expression.ts';
 export * from './graph-builder.ts';
 export * from './half-floats.ts';
 export * from './ndarray.ts';
-export type { AttentionAttrs, OpAttrs, OpName } from './op-attrs.ts';
+export { isQuantised, type AttentionAttrs, type OpAttrs, type OpName, QUANTISED, type QuantisedFormat } from './op-attrs.ts';
 export * from './op-table.ts';
 export type { Builder, Inputs, Op, Registry, Sample, SampleInput } from './op.ts';
 export { differentiate, gradientOf } from './passes/differentiate.ts';

@@ -41,6 +41,7 @@ export interface OpAttrs {
   adamw: { readonly beta1: number; readonly beta2: number; readonly eps: number; readonly weightDecay: number };
   globalNorm: None;
   dequantise: None;
+  quantise: { readonly format: QuantisedFormat };
   route: { readonly topK: number; readonly nGroups: number; readonly topGroups: number };
   reorder: None;
   /** `transposed`: rows times the weights themselves, [M, K], not their transposes. */
@@ -63,5 +64,10 @@ export interface CrossEntropyAttrs {
   /** cap · tanh(logit / cap); 0 for none. */
   readonly softcap: number;
 }
+
+/** Block formats that `quantise` writes, in the order of their codes. */
+export const QUANTISED = ['q8_0', 'q4_0', 'q4_k', 'q6_k'] as const;
+export type QuantisedFormat = (typeof QUANTISED)[number];
+export const isQuantised = (dtype: DType): dtype is QuantisedFormat => (QUANTISED as readonly DType[]).includes(dtype);
 
 export type OpName = keyof OpAttrs;

@@ -30,6 +30,7 @@ import { linearCrossEntropyGrad } from './ops/linear-cross-entropy-grad.ts';
 import { adamw } from './ops/adamw.ts';
 import { globalNorm } from './ops/global-norm.ts';
 import { dequantise } from './ops/dequantise.ts';
+import { quantise } from './ops/quantise.ts';
 import { route } from './ops/route.ts';
 import { reorder } from './ops/reorder.ts';
 import { groupedLinear } from './ops/grouped-linear.ts';
@@ -64,6 +65,7 @@ export const REGISTRY: Registry = {
   adamw,
   globalNorm,
   dequantise,
+  quantise,
   route,
   reorder,
   groupedLinear,

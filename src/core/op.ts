@@ -97,6 +97,8 @@ interface Rules<A> {
   readonly castable?: readonly number[];
   /** Another operator of the same inputs, each of whose outputs this one computes too (`outs[i]` is its output i). */
   readonly covers?: { readonly op: OpName; readonly inputs: readonly number[]; readonly outs: readonly number[] };
+  /** Outputs that are bytes (u8), which other operators do not compute. */
+  readonly bytesOut?: Operands;
   /** Inputs that may be in a block format. */
   readonly blocks?: Operands;
   readonly samples: readonly Sample<A>[];

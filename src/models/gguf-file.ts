@@ -3,9 +3,10 @@
 import { realpathSync, statSync } from 'node:fs';
 import { DurableFile, storageError } from '../base/durable.ts';
 import { ConfigError, FormatError, InterruptedError, NumericsError } from '../base/errors.ts';
-import { bytesOf, sizeOf, type State } from '../core/index.ts';
+import { bytesOf, isQuantised, sizeOf, type State } from '../core/index.ts';
 import type { ChatTemplateSource } from '../tokenizer/chat-template-source.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import type { EncodeBlocks } from './block-encoder.ts';
 import { parseConfig } from './config.ts';
 import { weightName } from './family.ts';
 import { ggufChatTemplates } from './gguf-chat-template.ts';
@@ -134,6 +135,8 @@ export interface GgufContents {
 }
 
 export interface SaveGgufOptions {
+  /** Encodes block formats: `BlockEncoder.encode` on the native core; by default `encodeBlocks`, on one thread. */
+  readonly encode?: EncodeBlocks;
   /** Called between pieces with bytes. */
   readonly progress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
@@ -150,7 +153,7 @@ const PIECE_VALUES = 2 ** 20;
  * @throws {NumericsError} naming the tensor whose values a block format cannot hold
  * @throws {InterruptedError} when `signal` aborts; there is then no file
  */
-export async function saveGguf(path: string, contents: GgufContents, { progress, signal }: SaveGgufOptions = {}): Promise<string | undefined> {
+export async function saveGguf(path: string, contents: GgufContents, { encode, progress, signal }: SaveGgufOptions = {}): Promise<string | undefined> {
   const { model } = contents, { family, config, dims } = model, form = GGUF_FORMS[family.modelType];
   if (form === undefined) throw new ConfigError(`Cannot write a ${family.modelType} model as GGUF: supported are ${Object.keys(GGUF_FORMS).join(', ')}.`);
   const own = new Map(model.states.map((state) => [state.id, state])), stored = createModel(family, family.stored?.(config) ?? config);
@@ -172,7 +175,7 @@ export async function saveGguf(path: string, contents: GgufContents, { progress,
     for (const { state, name, type, shape, heads } of tensors) {
       const size = sizeOf(shape), values = state === undefined ? new Float32Array(size) : contents.read(state);
       for (const piece of pieces(heads === undefined ? values : asValues('f32', pairRows(asBytes(values), shape[0]!, heads, true)) as Float32Array, type)) {
-        file.write(encoded(type, piece, name));
+        file.write(await encoded(type, piece, name, encode));
         progress?.(done += piece.length, total);
         await new Promise((resolve) => setImmediate(resolve)); // lets Ctrl-C in
         if (signal?.aborted) throw new InterruptedError(`Stopped; "${path}" was not written.`);
@@ -204,9 +207,9 @@ function* pieces(values: Float32Array, type: WeightType): Generator<Float32Array
   for (let from = 0; from < values.length; from += step) yield values.subarray(from, Math.min(values.length, from + step));
 }
 
-function encoded(type: WeightType, values: Float32Array, name: string): Uint8Array {
+async function encoded(type: WeightType, values: Float32Array, name: string, encode: EncodeBlocks | undefined): Promise<Uint8Array> {
   try {
-    return asBytes(encodeWeights(type, values));
+    return encode !== undefined && isQuantised(type) ? await encode(type, values) : asBytes(encodeWeights(type, values));
   } catch (cause) {
     if (!(cause instanceof NumericsError)) throw cause;
     throw new NumericsError(`Cannot write tensor "${name}" as ${type}: ${cause.message}`, { step: 0, tensor: name });

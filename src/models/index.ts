@@ -1,6 +1,7 @@
 // Model families, and what is derived from them. Layer: models.
 // A browser imports the files it needs instead: all but model-folder.ts, gguf-file.ts,
 // readable-file.ts and weight-files.ts are pure.
+export { BlockEncoder, type EncodeBlocks } from './block-encoder.ts';
 export * from './config.ts';
 export * from './family.ts';
 export * from './gguf.ts';

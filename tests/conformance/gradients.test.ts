@@ -15,6 +15,7 @@ const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'adamw',
   'globalNorm',
   'dequantise',
+  'quantise',
   'route',
   'groupedLinearGrad',
 ];
@@ -122,8 +123,8 @@ describe('gradient rules', () => {
     expect(OP_NAMES.filter((op) => opOf(op).vjp === null).sort()).toEqual([...NOT_DIFFERENTIABLE].sort());
   });
 
-  // dequantise has no operand that a gradient could be asked of, and route only integers to give.
-  it.each(NOT_DIFFERENTIABLE.filter((op) => op !== 'dequantise' && op !== 'route').map((op) => [op] as const))('%s cannot be differentiated through, and says so', (op) => {
+  // dequantise has no operand that a gradient could be asked of; route and quantise have only integers to give.
+  it.each(NOT_DIFFERENTIABLE.filter((op) => !['dequantise', 'quantise', 'route'].includes(op)).map((op) => [op] as const))('%s cannot be differentiated through, and says so', (op) => {
     const c = cases().find((other) => other.op === op)!, loss = new Loss(c, operands(c));
     expect(() => loss.byRule()).toThrow(new RegExp(`Cannot differentiate through "${op}".*on purpose`));
   });

@@ -27,6 +27,7 @@ const ALWAYS_F32: Partial<Record<OpName, readonly number[]>> = {
   linearCrossEntropyGrad: [3, 4],
   adamw: [0, 1, 2, 3, 4, 6],
   globalNorm: [0, 1, 2, 3, 4],
+  quantise: [0],
 };
 
 type Variant = 'f32' | 'bf16' | 'mixed';

@@ -78,7 +78,7 @@ export function prepare({ title, op, attrs, x, dtypes, strided: windows }: OneOp
   const outs = b.apply(op, attrs as never, operands, dtypes);
   const outputs: Record<string, Tensor> = Object.fromEntries(outs.map((t, i) => [`y${i}`, t]));
   const [first] = outs;
-  if (strided && rules.inPlace === undefined && op !== 'concat' && first!.shape.length > 1) {
+  if (strided && rules.inPlace === undefined && rules.bytesOut === undefined && op !== 'concat' && first!.shape.length > 1) {
     const extra = b.input('extra', first!), beside = b.map({ inputs: 1, code: [{ fn: 'neg', args: [0] }], outs: [1] }, [extra], first!.dtype);
     inputs['extra'] = stored({ shape: first!.shape as number[], dtype: first!.dtype, data: new Float64Array(first!.shape.reduce<number>((n, dim) => n * (dim as number), 1)) });
     outputs['y0'] = b.one('concat', { axis: 1 }, [beside, first!]);

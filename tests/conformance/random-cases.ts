@@ -2,7 +2,7 @@
 // skipped. One generator a kernel; a test fails where one is missing.
 
 import { Random } from '../../src/base/random.ts';
-import { BLOCKS, ExpressionBuilder, SCALAR_RULES, evaluateOp, type BlockFormat, type DType, type Expression, type OpAttrs, type OpName, type ScalarFn, type TypedArrayND } from '../../src/core/index.ts';
+import { BLOCKS, ExpressionBuilder, QUANTISED, SCALAR_RULES, evaluateOp, type BlockFormat, type DType, type Expression, type OpAttrs, type OpName, type ScalarFn, type TypedArrayND } from '../../src/core/index.ts';
 import { inBlocks } from './samples.ts';
 
 const FORMATS = Object.keys(BLOCKS) as BlockFormat[];
@@ -246,6 +246,11 @@ export const GENERATORS: Generators = {
   dequantise(r) {
     const format = r.pick(...FORMATS);
     return { attrs: {}, x: [r.weight(format, r.some(49), BLOCKS[format].values * r.int(1, 3))] };
+  },
+  quantise(r) {
+    const format = r.pick(...QUANTISED), scale = r.pick(1e-30, 1e-3, 1, 1e4), flat = r.int(0, 3) === 0;
+    const x = r.array([r.some(9), BLOCKS[format].values * r.int(1, 5)], () => (flat ? r.pick(0, scale) : scale * r.uniform() * r.pick(1, -1)));
+    return { attrs: { format }, x: [x] };
   },
   globalNorm: (r) => ({ attrs: {}, x: Array.from({ length: r.int(1, 5) }, () => r.normal(...shapeOf(r, r.int(1, 2), 100))) }),
 };

@@ -9,6 +9,7 @@ import { idFields, MIXTURES, saveGguf, saveModel, type Mixture } from '../../mod
 import { saveTokenizer } from '../../tokenizer/index.ts';
 import type { Arguments } from '../arguments.ts';
 import type { Command, Io } from '../command.ts';
+import { withEncoder } from '../executors.ts';
 import { didYouMean } from '../nearest.ts';
 import { MODEL_ARGUMENT, openModel, type OpenModel } from '../open-model.ts';
 import { GENERATION_FILE } from '../prepare-data.ts';
@@ -55,21 +56,24 @@ function oneOf(args: Arguments, name: string, known: readonly string[], absent?:
 
 async function toGguf(open: OpenModel, out: string, mixture: Mixture, io: Io): Promise<void> {
   const begun = performance.now(), { full, read, tokenizer, beginId, stopIds } = open;
-  const note = await saveGguf(out, {
-    model: full,
-    read,
-    mixture,
-    tokenizer,
-    special: { begin: beginId, ends: stopIds },
-    name: basename(resolve(open.path)).replace(/\.gguf$/, ''),
-  }, {
-    signal: io.signal,
-    progress: (done, total) =>
-      io.progress.update(() => {
-        const left = ((performance.now() - begun) / 1000) * (total / done - 1);
-        return `writing ${basename(out)}: ${Math.floor((100 * done) / total)}% of ${byteSize(4 * total)} in f32, ${duration(left)} left`;
-      }),
-  });
+  const note = await withEncoder((encode) =>
+    saveGguf(out, {
+      model: full,
+      read,
+      mixture,
+      tokenizer,
+      special: { begin: beginId, ends: stopIds },
+      name: basename(resolve(open.path)).replace(/\.gguf$/, ''),
+    }, {
+      ...(encode === undefined ? {} : { encode }),
+      signal: io.signal,
+      progress: (done, total) =>
+        io.progress.update(() => {
+          const left = ((performance.now() - begun) / 1000) * (total / done - 1);
+          return `writing ${basename(out)}: ${Math.floor((100 * done) / total)}% of ${byteSize(4 * total)} in f32, ${duration(left)} left`;
+        }),
+    })
+  );
   io.progress.clear();
   if (note !== undefined) io.note(`Note: ${note}.`);
 }
