@@ -11,7 +11,7 @@ import { opOf } from '../op-table.ts';
 import { countUses, rebuild } from '../rebuild.ts';
 import type { Inputs } from '../op.ts';
 import { sameShape } from '../shape.ts';
-import { nodesOf, type Graph, type Node, type Tensor } from '../tensor.ts';
+import { nodesOf, stateOf, type Graph, type Node, type Tensor } from '../tensor.ts';
 
 export function fuse(graph: Graph): Graph {
   return fuseMaps(fuseCasts(fuseAddends(fuseCovered(graph))));
@@ -102,10 +102,23 @@ function addendMoves(graph: Graph): Map<Node, Tensor> {
     const chosen = candidates.sort((a, b) => b.node.id - a.node.id)[0];
     const other = node.inputs.find((t) => t !== chosen);
     if (chosen === undefined || taken.has(other!.node)) continue;
+    if (takesOver(chosen) && !(uses.get(other!) === 1 && isOwn(other!, graph))) continue;
     moves.set(node, chosen);
     taken.add(chosen.node);
   }
   return moves;
+}
+
+/** Whether an operator works in the memory of its addend. */
+function takesOver({ node: { op } }: Tensor): boolean {
+  const { addend, inPlace = [] } = opOf(op);
+  return inPlace.some(([input]) => input === addend?.input);
+}
+
+/** Whether memory may be written to: that of a computed value, or of a State which the graph says it writes. */
+function isOwn({ node }: Tensor, graph: Graph): boolean {
+  const { kind } = opOf(node.op), state = stateOf(node);
+  return kind === 'primitive' || kind === 'named' || graph.writes.some(([{ id }]) => id === state?.id);
 }
 
 function moveAddends(graph: Graph, moves: ReadonlyMap<Node, Tensor>): Graph {

@@ -9,10 +9,10 @@ import { opOf } from '../op-table.ts';
 import { copyNode, rebuild } from '../rebuild.ts';
 import type { Inputs } from '../op.ts';
 import { sameShape } from '../shape.ts';
-import type { Graph, Node, Tensor } from '../tensor.ts';
+import { nodesOf, type Graph, type Node, type Tensor } from '../tensor.ts';
 
 export function simplify(graph: Graph): Graph {
-  const known = new Map<string, readonly Tensor[]>();
+  const known = new Map<string, readonly Tensor[]>(), taken = takenOver(graph);
   return rebuild(graph, (b, node, inputs) => {
     const { kind, inPlace = [], castable } = opOf(node.op);
     if (kind === 'source') return null;
@@ -20,13 +20,18 @@ export function simplify(graph: Graph): Graph {
     const converts = kind === 'named' || castable !== undefined;
     const operands = inputs.map((t, i) => (t !== null && converts && !inPlace.some(([input]) => input === i) ? widened(t) : t));
     const key = keyOf(node, operands);
-    // A node that takes over memory is not shared: its input is gone after it.
-    const before = inPlace.length === 0 ? known.get(key) : undefined;
+    // A node that takes over memory is not shared: its input is gone after it. Nor is that input, which only one can take.
+    const isShared = inPlace.length === 0 && !taken.has(node), before = isShared ? known.get(key) : undefined;
     if (before !== undefined) return before;
     const made = node.op === 'map' ? simplifiedMap(b, node as Node<'map'>, operands) : copyNode(b, node, operands);
-    known.set(key, made);
+    if (isShared) known.set(key, made);
     return made;
   });
+}
+
+/** Nodes whose memory an operator takes over. */
+function takenOver(graph: Graph): Set<Node> {
+  return new Set(nodesOf(graph).flatMap((node) => (opOf(node.op).inPlace ?? []).map(([input]) => node.inputs[input]!.node)));
 }
 
 /** The source of a widening cast (bf16 → f32), or the tensor itself. */
