@@ -4,9 +4,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { NativeExecutor } from '../../src/backends/native/index.ts';
 import { ReferenceExecutor } from '../../src/backends/reference/index.ts';
 import type { Executor } from '../../src/backends/executor.ts';
-import { compile, decodeProgram, type DType, type State } from '../../src/core/index.ts';
+import { compile, decodeProgram, REFERENCE_TARGET, type DType, type State } from '../../src/core/index.ts';
 import { Engine } from '../../src/engine/index.ts';
-import { asBytes, cachedGraph, countParameters, createModel, decodeWeights, encodeWeights, FAMILIES, initialise, parseConfig, stateName, weightName, withWeightTypes, type Model } from '../../src/models/index.ts';
+import { asBytes, cachedGraph, countParameters, createModel, decodeWeights, encodeWeights, FAMILIES, initialise, lossGraph, parseConfig, stateName, weightName, withWeightTypes, type Model } from '../../src/models/index.ts';
 import { relativeError } from './run-model.ts';
 
 const executors: Executor[] = [];
@@ -67,6 +67,13 @@ describe.each(['qwen3_moe', 'deepseek_v3'])('%s', (name) => {
     const exact = await logitsOf(new Engine(wide, { ...options, executor: open(), read: widened }));
     // What rounding activations to bytes costs, as for `linear` (tests/conformance/tolerance.ts); nothing for bf16.
     narrow.forEach((row, i) => expect(relativeError(row, exact[i]!)).toBeLessThan(dtype === 'bf16' ? 1e-5 : 0.05));
+  });
+
+  it.each([['f32', false], ['bf16', true]] as const)('compiles a training step of several layers of experts, %s, accumulating %s', (compute, accumulate) => {
+    const deep = tinyOf(name, { num_hidden_layers: 4 }), graph = lossGraph(deep, 24);
+    const { plan } = compile(graph, { target: { ...REFERENCE_TARGET, backend: 'native' }, compute, gradients: { loss: 'loss', accumulate } });
+    expect(plan.parameters).toBe(countParameters(deep).total);
+    expect(plan.instructions.filter(({ op }) => op === 'groupedLinearGrad')).toHaveLength(3 * 3);
   });
 
   it('counts what a token uses', () => {
