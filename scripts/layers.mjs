@@ -30,7 +30,7 @@ const PURE = ['core', 'search', 'nn', 'base', 'tokenizer', 'models'];
 const FILE_ACCESS = {
   base: ['durable', 'lock'],
   tokenizer: ['files', 'train-parallel', 'count-worker', 'chat-template', 'chat-template-files', 'chat-template-process'],
-  models: ['gguf-file', 'model-folder', 'readable-file', 'weight-files'],
+  models: ['gguf-file', 'hub', 'hub-download', 'model-folder', 'readable-file', 'weight-files'],
 };
 
 /** Most files in a chain of imports inside one folder: beyond it nobody can follow what a change reaches. */

@@ -60,6 +60,18 @@ export class StorageError extends AthanorError {
   }
 }
 
+/** Another machine did not answer, or not as was agreed: try again later, or ask another. */
+export class ProtocolError extends AthanorError {
+  readonly code = 'protocol';
+  /** HTTP's status; undefined where there was no answer. */
+  readonly status: number | undefined;
+
+  constructor(message: string, fields: { status?: number | undefined; cause?: unknown } = {}) {
+    super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.status = fields.status;
+  }
+}
+
 /** Numbers went wrong during a run (NaN, infinity, a loss that exploded). */
 export class NumericsError extends AthanorError {
   readonly code = 'numerics';

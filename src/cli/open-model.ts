@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { ConfigError, FormatError } from '../base/errors.ts';
 import type { Executor } from '../backends/executor.ts';
 import { Engine, type EngineOptions } from '../engine/index.ts';
-import { CONFIG_FILE, foreignKind, isGguf, loadGguf, loadModel, PICKLE_NAME, PICKLE_REASON, ReadableFile, WEIGHTS_FILE, withWeightTypes, type LoadedModel, type Model, type WeightType } from '../models/index.ts';
+import { CONFIG_FILE, foreignKind, isGguf, isHubName, loadGguf, loadModel, PICKLE_NAME, PICKLE_REASON, ReadableFile, WEIGHTS_FILE, withWeightTypes, type LoadedModel, type Model, type WeightType } from '../models/index.ts';
 import { loadChatTemplates, loadTokenizer, TOKENIZER_FILE, type ChatTemplateSource, type Tokenizer } from '../tokenizer/index.ts';
 import { listCheckpoints } from '../train/checkpoint.ts';
 import type { ArgumentSpec, Io } from './command.ts';
@@ -47,6 +47,7 @@ export interface LocalModel {
 
 /** The folder or file that a word stands for. @throws {FormatError} if it is a file of a kind that is not read */
 export async function localModel(word: string, io: Io): Promise<LocalModel> {
+  if (isHubName(word)) return (await import('./hub-model.ts')).openHubModel(word, io);
   if (isGguf(word)) return { path: word, commit: null };
   if (statSync(word, { throwIfNoEntry: false })?.isFile() !== true) return { path: modelFolder(word, io), commit: null };
   if (basename(word) === WEIGHTS_FILE || word.endsWith(`.${WEIGHTS_FILE}.index.json`) || basename(word) === CONFIG_FILE) return { path: dirname(word), commit: null };

@@ -17,6 +17,7 @@ export * from './safetensors.ts';
 export * from './special-ids.ts';
 export * from './trace.ts';
 export * from './foreign-files.ts';
+export * from './hub-name.ts';
 export { ReadableFile, type MapFile } from './readable-file.ts';
 export * from './weight-mixtures.ts';
 export * from './weight-types.ts';

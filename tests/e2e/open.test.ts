@@ -2,8 +2,9 @@
 
 import { cpSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { saveTokenizer, trainChars } from '../../src/tokenizer/index.ts';
+import { LoopbackHub } from '../models/loopback-hub.ts';
 import { athanor, jsonLines, temporaryFolder, write } from './command-line.ts';
 
 const golden = new URL('../golden/models/llama-tied', import.meta.url).pathname;
@@ -18,7 +19,7 @@ function copy(name: string, config: object = {}): string {
 
 async function opened(path: string): Promise<Record<string, unknown>> {
   const { code, stdout, stderr } = await athanor(['open', path, '--json'], { cwd });
-  expect(stderr).toBe('');
+  expect(stderr.replace(/^fetching .*\n/gm, '')).toBe('');
   expect(code).toBe(0);
   return jsonLines(stdout)[0]!;
 }
@@ -73,5 +74,25 @@ describe('athanor generate --message', () => {
     expect(asMessage.stdout).toBe(asIds.stdout);
     expect((await run('--message', 'Hello', '--prompt', 'x')).code).toBe(2);
     expect((await run('--system', 'B')).stderr).toMatch(/--system without --message/);
+  });
+});
+
+describe('hub: names', async () => {
+  const hub = await LoopbackHub.start();
+  afterAll(() => hub.close());
+
+  it('are taken by open and by every command that takes a model, and offline from the cache', async () => {
+    hub.add('ann/tiny', Object.fromEntries(['config.json', 'model.safetensors'].map((name) => [name, readFileSync(join(golden, name))])));
+    Object.assign(process.env, { HF_ENDPOINT: hub.endpoint, HF_HOME: join(cwd, 'hf'), HF_TOKEN: 'hf_secret' });
+    const it = await opened('hub:ann/tiny');
+    expect(it).toMatchObject({ model: 'hub:ann/tiny', commit: hub.commitOf('ann/tiny'), supported: true, parameters: 18_592 });
+    for (const { host, authorization } of hub.requests) expect(authorization).toBe(host === 'hub' ? 'Bearer hf_secret' : undefined);
+    hub.requests.length = 0;
+    process.env['HF_HUB_OFFLINE'] = '1';
+    const fromHub = await athanor(['logits', 'hub:ann/tiny', '--ids', '1,2,3', '--json'], { cwd }), fromFolder = await athanor(['logits', golden, '--ids', '1,2,3', '--json'], { cwd });
+    expect(fromHub.stdout).toBe(fromFolder.stdout);
+    expect(hub.requests).toEqual([]);
+    expect((await athanor(['open', 'hub:ann/other'], { cwd })).stderr).toMatch(/HF_HUB_OFFLINE.*has no copy of it/);
+    for (const name of ['HF_ENDPOINT', 'HF_HOME', 'HF_TOKEN', 'HF_HUB_OFFLINE']) delete process.env[name];
   });
 });
