@@ -2,7 +2,7 @@
 // See https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, `tokenizer.chat_template`.
 
 import type { ChatTemplateSource } from '../tokenizer/chat-template-source.ts';
-import type { GgufFields } from './gguf-families.ts';
+import type { GgufFields } from './gguf-fields.ts';
 
 /** The templates of a file, with the texts of the special tokens that they call by name; undefined if it has none. */
 export function ggufChatTemplates(fields: GgufFields): ChatTemplateSource | undefined {

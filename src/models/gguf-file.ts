@@ -10,7 +10,11 @@ import type { EncodeBlocks } from './block-encoder.ts';
 import { parseConfig } from './config.ts';
 import { weightName } from './family.ts';
 import { ggufChatTemplates } from './gguf-chat-template.ts';
-import { GGUF_FORMS, GgufFields, pairRows, type GgufForm } from './gguf-families.ts';
+import { GGUF_FORMS } from './gguf-families.ts';
+import { GgufFields } from './gguf-fields.ts';
+import type { GgufForm } from './gguf-form.ts';
+import { minusOne, restOf, storedPlusOne } from './norms-from-one.ts';
+import { pairRows } from './pair-rows.ts';
 import { parseGguf } from './gguf-header.ts';
 import { specialIds, tokenizerEntries, tokenizerOf } from './gguf-tokenizer.ts';
 import { formatGguf, paddingOf, type GgufEntry } from './gguf-write.ts';
@@ -47,21 +51,26 @@ export function loadGguf(path: string, options: { readonly mapFile?: MapFile } =
   try {
     const fields = new GgufFields(parseGguf(file), path);
     file.map(options.mapFile);
-    const architecture = fields.string('general.architecture'), known = Object.entries(GGUF_FORMS).find(([, { architecture: name }]) => name === architecture);
-    if (known === undefined) throw fields.error(`its architecture is ${JSON.stringify(architecture)}; supported are ${Object.values(GGUF_FORMS).map((form) => form.architecture).join(', ')}`);
+    const architecture = fields.string('general.architecture'), known = Object.entries(GGUF_FORMS).find(([, form]) => form.architecture === architecture && (form.recognises?.(fields) ?? true));
+    if (known === undefined) throw fields.error(`its architecture is ${JSON.stringify(architecture)}; supported are ${[...new Set(Object.values(GGUF_FORMS).map((form) => form.architecture))].join(', ')}`);
     const [modelType, form] = known, tensors = fields.header.tensors;
     const constant = (name: string): Float32Array | undefined => (tensors.has(name) ? read(file, tensors.get(name)!) : undefined);
     const { family, config } = parseConfig({ model_type: modelType, ...form.config(fields, constant) }, path);
     const model = createModel(family, config), sources = matchStates(fields, form, model);
-    const heads = (state: State): number | undefined => form.pairedHeads(state.id, model.dims);
+    const heads = (state: State): number | undefined => form.pairedHeads(state.id, model.dims), shifted = form.fromOne === undefined ? [] : model.states.filter(({ id }) => form.fromOne!(id));
+    const rest = restOf(fields, new Map(shifted.map(({ id, meta }) => [id, sizeOf(meta.shape)]))), isShifted = new Set(shifted.map(({ id }) => id));
+    const values = (state: State, out?: Float32Array): Float32Array => {
+      const source = sourceOf(sources, state);
+      return isShifted.has(state.id) ? minusOne(read(file, source, undefined, out ?? new Float32Array(sizeOf(source.shape))), rest.get(state.id)) : read(file, source, heads(state), out);
+    };
     return {
       model,
       rest: specialIds(fields),
       tokenizer: tokenizerOf(fields),
       chatTemplates: ggufChatTemplates(fields),
-      read: (state, out) => read(file, sourceOf(sources, state), heads(state), out),
+      read: values,
       storedType: (state) => computedType(sourceOf(sources, state).type),
-      readStored: (state) => readAs(file, sourceOf(sources, state), heads(state), state.meta.dtype as WeightType),
+      readStored: (state) => (isShifted.has(state.id) ? encodeWeights(state.meta.dtype as WeightType, values(state)) : readAs(file, sourceOf(sources, state), heads(state), state.meta.dtype as WeightType)),
       close: () => file.close(),
     };
   } catch (error) {
@@ -149,13 +158,15 @@ const PIECE_VALUES = 2 ** 20;
  * Writes a GGUF file, whole or not at all, holding one tensor at a time.
  *
  * @returns what other readers will not do as we do, if anything
- * @throws {ConfigError} if the family has no GGUF form, or the tokenizer does not fit
+ * @throws {ConfigError} if the family has no GGUF form, llama.cpp would compute something else, or the tokenizer does not fit
  * @throws {NumericsError} naming the tensor whose values a block format cannot hold
  * @throws {InterruptedError} when `signal` aborts; there is then no file
  */
 export async function saveGguf(path: string, contents: GgufContents, { encode, progress, signal }: SaveGgufOptions = {}): Promise<string | undefined> {
   const { model } = contents, { family, config, dims } = model, form = GGUF_FORMS[family.modelType];
   if (form === undefined) throw new ConfigError(`Cannot write a ${family.modelType} model as GGUF: supported are ${Object.keys(GGUF_FORMS).join(', ')}.`);
+  const reason = form.cannot?.(config, dims);
+  if (reason !== undefined) throw new ConfigError(`Cannot write this ${family.modelType} model as GGUF: ${reason}. Export safetensors instead.`);
   const own = new Map(model.states.map((state) => [state.id, state])), stored = createModel(family, family.stored?.(config) ?? config);
   const tensors = stored.states.map((state) => ({
     state: own.get(state.id),
@@ -165,15 +176,16 @@ export async function saveGguf(path: string, contents: GgufContents, { encode, p
     heads: form.pairedHeads(state.id, dims),
   }));
   const constants = form.constants(config, dims).map(({ name, values }) => ({ name, values, type: 'f32' as const, shape: [values.length] }));
+  const shifted = storedPlusOne(new Map(form.fromOne === undefined ? [] : stored.states.filter(({ id }) => form.fromOne!(id)).map((state) => [state.id, contents.read(state)])));
   const vocabulary = tokenizerEntries(contents.tokenizer, dims.vocabSize, contents.special ?? {});
-  const header = formatGguf([...generalEntries(form, contents), ...form.entries(config, dims), ...vocabulary.entries], [...constants, ...tensors]);
+  const header = formatGguf([...generalEntries(form, contents), ...form.entries(config, dims), ...shifted.entries, ...vocabulary.entries], [...constants, ...tensors]);
   const total = tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0), file = new DurableFile(path);
   try {
     file.write(header);
     for (const { values } of constants) writePadded(file, asBytes(values));
     let done = 0;
     for (const { state, name, type, shape, heads } of tensors) {
-      const size = sizeOf(shape), values = state === undefined ? new Float32Array(size) : contents.read(state);
+      const size = sizeOf(shape), values = state === undefined ? new Float32Array(size) : shifted.stored.get(state.id) ?? contents.read(state);
       for (const piece of pieces(heads === undefined ? values : asValues('f32', pairRows(asBytes(values), shape[0]!, heads, true)) as Float32Array, type)) {
         file.write(await encoded(type, piece, name, encode));
         progress?.(done += piece.length, total);
@@ -187,7 +199,8 @@ export async function saveGguf(path: string, contents: GgufContents, { encode, p
     file.discard();
     throw error;
   }
-  return vocabulary.note;
+  const notes = [vocabulary.note, form.note?.(config)].filter((note) => note !== undefined);
+  return notes.length === 0 ? undefined : notes.join('; ');
 }
 
 function generalEntries(form: GgufForm, { mixture, name }: GgufContents): GgufEntry[] {

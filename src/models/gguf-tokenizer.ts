@@ -8,7 +8,7 @@ import { SPLIT_PATTERNS } from '../tokenizer/split-pattern.ts';
 import { PIECE, spmTokenizer } from '../tokenizer/spm-vocabulary.ts';
 import { Tokenizer, type AddedToken } from '../tokenizer/tokenizer.ts';
 import { bertTokenizer } from '../tokenizer/bert-vocabulary.ts';
-import type { GgufFields } from './gguf-families.ts';
+import type { GgufFields } from './gguf-fields.ts';
 import { PRE_CUTS } from './gguf-pre.ts';
 import type { GgufEntry } from './gguf-write.ts';
 import { idFields, type SpecialIds } from './special-ids.ts';

@@ -1,7 +1,7 @@
 // llama.cpp's own vocabularies with the ids that it expects, out of ../shared; skipped where that is absent.
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { GgufFields } from '../../src/models/gguf-families.ts';
+import { GgufFields } from '../../src/models/gguf-fields.ts';
 import { parseGguf } from '../../src/models/gguf-header.ts';
 import { tokenizerOf } from '../../src/models/gguf-tokenizer.ts';
 import { ReadableFile } from '../../src/models/readable-file.ts';
