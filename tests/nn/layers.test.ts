@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { callOf, evaluateExpression, evaluateGraph, GraphBuilder, ndarray, type NDArray, type Tensor } from '../../src/core/index.ts';
-import { gatedMlp, geluMlp, layerNorm, linear, mergeHeads, rmsNorm, ropeFrequencies, ropeMagnitude, ropeTable, rotary, siluGate, splitChannels, splitHeads, type Context } from '../../src/nn/index.ts';
+import { fusedGatedMlp, gatedMlp, geluGate, geluMlp, layerNorm, linear, mergeHeads, rmsNorm, rmsNormFromOne, ropeFrequencies, ropeMagnitude, ropeTable, rotary, siluGate, splitChannels, splitHeads, type Context } from '../../src/nn/index.ts';
 
 /** Runs a layer on x, its parameters being what `value` says by name. */
 function run(x: NDArray, layer: (ctx: Context, x: Tensor) => Tensor, value: (id: string, i: number) => number = (_id, i) => Math.sin(i + 1)) {
@@ -50,6 +50,21 @@ describe('norms', () => {
     closeTo(rowOf(y, 2), row.map((v, i) => (v / rms) * states['norm.weight']!.data[i]!));
   });
 
+  it('rmsNorm() norms each head with one weight', () => {
+    const { y, states } = run(x, (ctx, t) => mergeHeads(ctx, rmsNorm(ctx, splitHeads(ctx, t, 2), 'qNorm', 1e-3))), weight = states['qNorm.weight']!;
+    expect(weight.shape).toEqual([4]);
+    const parts = [rowOf(x, 1).slice(0, 4), rowOf(x, 1).slice(4)].flatMap((head) => {
+      const rms = Math.sqrt(head.reduce((sum, v) => sum + v * v, 0) / 4 + 1e-3);
+      return head.map((v, i) => (v / rms) * weight.data[i]!);
+    });
+    closeTo(rowOf(y, 1), parts);
+  });
+
+  it('rmsNormFromOne() counts its weight from one', () => {
+    const plain = run(x, (ctx, t) => rmsNorm(ctx, t, 'norm', 1e-3), (_id, i) => 1 + Math.sin(i + 1)), { y } = run(x, (ctx, t) => rmsNormFromOne(ctx, t, 'norm', 1e-3));
+    closeTo(y.data, [...plain.y.data]);
+  });
+
   it.each([true, false])('layerNorm() centres and scales, bias %s', (bias) => {
     const { y, states } = run(x, (ctx, t) => layerNorm(ctx, t, 'norm', { eps: 1e-3, bias })), row = rowOf(x, 2);
     const mean = row.reduce((sum, v) => sum + v, 0) / 8, sd = Math.sqrt(row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / 8 + 1e-3);
@@ -73,6 +88,18 @@ describe('feed-forward layers', () => {
     const { y, states: { 'gate.weight': gate, 'up.weight': up, 'down.weight': down } } = run(x, (ctx, t) => gatedMlp(ctx, t, options), (id, i) => Math.sin(i + id.length));
     const g = times(rowOf(x, 0), gate!), u = times(rowOf(x, 0), up!);
     closeTo(rowOf(y, 0), times(g.map((v, i) => silu(v) * u[i]!), down!));
+  });
+
+  it('gatedMlp() takes another gate: gelu, in its tanh form', () => {
+    const { y, states: { 'gate.weight': gate, 'up.weight': up, 'down.weight': down } } = run(x, (ctx, t) => gatedMlp(ctx, t, options, geluGate()), (id, i) => Math.sin(i + id.length));
+    const g = times(rowOf(x, 2), gate!), u = times(rowOf(x, 2), up!);
+    closeTo(rowOf(y, 2), times(g.map((v, i) => gelu(v) * u[i]!), down!));
+  });
+
+  it('fusedGatedMlp() has the gate above what passes in one matrix', () => {
+    const { y, states: { 'gateUp.weight': both, 'down.weight': down } } = run(x, (ctx, t) => fusedGatedMlp(ctx, t, options)), halves = times(rowOf(x, 0), both!);
+    expect(both!.shape).toEqual([12, 8]);
+    closeTo(rowOf(y, 0), times(halves.slice(0, 6).map((v, i) => silu(v) * halves[i + 6]!), down!));
   });
 
   it('geluMlp() is down(gelu(up))', () => {
