@@ -17,8 +17,8 @@ export const NEWLINE = 4;
 const PLANE = 0x10000;
 const CODE_POINTS = 0x110000;
 
-/** The characters from..to-1 as one string. */
-function allCharacters(from: number, to: number): string {
+/** The characters from..to-1 as one string; all of one UTF-16 length. */
+export function allCharacters(from: number, to: number): string {
   const units = new Uint16Array((to - from) * (from < PLANE ? 1 : 2));
   for (let c = from, i = 0; c < to; c++) {
     if (c < PLANE) units[i++] = c;

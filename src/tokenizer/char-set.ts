@@ -1,6 +1,8 @@
 // Sets of characters, as sorted ranges of code points. Layer: tokenizer (pure).
 // Unicode properties come from JavaScript's own tables, through its regular expressions, as in char-classes.ts.
 
+import { allCharacters } from './char-classes.ts';
+
 /** Boundaries in order: [from, to, from, to, …), each `to` exclusive. */
 export type CharSet = readonly number[];
 
@@ -49,19 +51,10 @@ export function contains(set: CharSet, codePoint: number): boolean {
   return low % 2 === 1;
 }
 
-/** The characters from..to-1 as one string; none of them a surrogate. */
-function characters(from: number, to: number): string {
-  let text = '';
-  for (let c = from; c < to; c += 4096) { // 4096 arguments a call: below every engine's limit
-    text += String.fromCodePoint(...Array.from({ length: Math.min(4096, to - c) }, (_, i) => c + i));
-  }
-  return text;
-}
-
 /** Adds what a regular expression finds among the characters from..to-1. */
 function findAll(pattern: RegExp, from: number, to: number, out: number[]): void {
   const units = from < PLANE ? 1 : 2;
-  for (const match of characters(from, to).matchAll(pattern)) {
+  for (const match of allCharacters(from, to).matchAll(pattern)) {
     const start = from + match.index / units, end = start + match[0].length / units;
     if (out.at(-1) === start) out[out.length - 1] = end;
     else out.push(start, end);
@@ -95,8 +88,17 @@ export function classSet(source: string, folded = false): CharSet {
   return out;
 }
 
+/** What is not ASCII and folds to an ASCII letter: the long s and the Kelvin sign. */
+const FOLDS_TO: Readonly<Record<string, number>> = { s: 0x17f, k: 0x212a };
+
 /** The set and what differs from it in case only: `(?i:…)`. */
 export function caseFolded(set: CharSet): CharSet {
+  const [first = 0, end = 0] = set;
+  if (set.length === 2 && end === first + 1 && first < 0x80) { // without a look at all of Unicode
+    const lower = first | 0x20, isLetter = lower >= 0x61 && lower <= 0x7a, other = FOLDS_TO[String.fromCharCode(lower)];
+    const pair = isLetter ? union([lower, lower + 1], [first & ~0x20, (first & ~0x20) + 1]) : set;
+    return isLetter && other !== undefined ? union(pair, [other, other + 1]) : pair;
+  }
   let source = '';
   for (let i = 0; i < set.length; i += 2) source += `\\u{${set[i]!.toString(16)}}-\\u{${(set[i + 1]! - 1).toString(16)}}`;
   return source === '' ? set : union(set, classSet(`[${source}]`, true));

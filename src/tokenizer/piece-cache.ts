@@ -12,7 +12,7 @@ export const MISSING = -0x80000000;
 export class PieceCache {
   readonly #words = new WordTable();
   readonly #capacity: number;
-  #values = new Int32Array(1024);
+  #newest = 0; // the record that waits for its value
   #lists = new Int32Array(4096);
   #listsUsed = 0;
 
@@ -24,19 +24,17 @@ export class PieceCache {
   /** The value of a piece; MISSING the first time, and then `store` must follow before the next call. */
   find(view: DataView, start: number, length: number): number {
     const known = this.#words.size;
-    const index = this.#words.indexOf(view, start, length);
-    if (index < known) return this.#values[index]!;
+    this.#newest = this.#words.recordOf(view, start, length);
+    if (this.#words.size === known) return this.#words.valueOf(this.#newest);
     if (known >= this.#capacity) { // it was added as one too many: start anew with it
       this.clear();
-      this.#words.indexOf(view, start, length);
+      this.#newest = this.#words.recordOf(view, start, length);
     }
     return MISSING;
   }
 
   /** Gives the piece that was missing its ids. @returns its value */
   store(ids: Int32Array, count: number): number {
-    const index = this.#words.size - 1;
-    if (index >= this.#values.length) this.#values = grown(this.#values, index + 1);
     let value = ids[0]!;
     if (count !== 1) {
       if (this.#listsUsed + count + 1 > this.#lists.length) this.#lists = grown(this.#lists, this.#listsUsed + count + 1);
@@ -44,7 +42,7 @@ export class PieceCache {
       this.#lists[this.#listsUsed++] = count;
       for (let i = 0; i < count; i++) this.#lists[this.#listsUsed++] = ids[i]!;
     }
-    this.#values[index] = value;
+    this.#words.setValue(this.#newest, value);
     return value;
   }
 

@@ -28,7 +28,7 @@ export class RegexDfa {
   readonly #first: Int32Array;
   #lists: Int32Array[] = [];
   #ids = new Map<string, number>();
-  #table = new Int32Array(0); // by state and class: the next state times two, plus one if a match ends before the character; -1 unknown
+  #table = new Int32Array(0); // by state and class: where the next state's row begins times two, plus one if a match ends before the character; -1 unknown
 
   /** @throws {RegexError} if it is not understood, or no automaton can do it */
   constructor(source: string, dialect: RegexDialect = 'oniguruma') {
@@ -79,8 +79,8 @@ export class RegexDfa {
   }
 
   /** The entry of the table for a state and a class (the last: the end of the text). */
-  #compute(state: number, kind: number): number {
-    const atEnd = kind === this.#width - 1, sample = this.#sample[kind]!, open = [...this.#lists[state]!].reverse();
+  #compute(row: number, kind: number): number {
+    const state = row / this.#width, atEnd = kind === this.#width - 1, sample = this.#sample[kind]!, open = [...this.#lists[state]!].reverse();
     const next: number[] = [], seen = new Set<number>(), passed = new Set<number>();
     let accepts = 0;
     while (open.length > 0) {
@@ -101,60 +101,65 @@ export class RegexDfa {
     if (id === undefined) {
       if (this.#lists.length >= MAX_STATES) {
         this.#reset(); // the entry of `state` is gone with the others
-        return this.#idOf(list) * 2 + accepts;
+        return this.#idOf(list) * this.#width * 2 + accepts;
       }
       id = this.#idOf(list);
     }
-    return (this.#table[state * this.#width + kind] = id * 2 + accepts);
+    return (this.#table[row + kind] = id * this.#width * 2 + accepts);
   }
 
   /** The end of the match that begins at `start` in bytes[start..end), well-formed UTF-8; -1 if there is none. */
   endInBytes(bytes: Uint8Array, start: number, end: number): number {
-    const classes = this.classes, width = this.#width;
-    let state = 1, best = -1;
-    for (let i = start; i < end;) {
-      const lead = bytes[i]!, kind = classes[lead < 0x80 ? lead : codePointAt(bytes, i)]!;
-      let entry = this.#table[state * width + kind]!;
-      if (entry < 0) entry = this.#compute(state, kind);
-      if ((entry & 1) === 1) best = i;
-      state = entry >> 1;
-      if (state === DEAD) {
+    const classes = this.classes;
+    let table = this.#table, row = this.#width, best = -1, i = start;
+    while (i < end) {
+      const lead = bytes[i]!, kind = lead < 0x80 ? classes[lead]! : classes[codePointAt(bytes, i)]!;
+      let entry = table[row + kind]!;
+      if (entry < 0) {
+        entry = this.#compute(row, kind);
+        table = this.#table;
+      }
+      if ((entry & 1) !== 0) best = i;
+      row = entry >> 1;
+      if (row === DEAD) {
         this.reached = i;
         return best;
       }
       i += lead < 0x80 ? 1 : utf8Size(lead);
     }
     this.reached = end;
-    return this.#endOfText(state) ? end : best;
+    return this.#endOfText(row) ? end : best;
   }
 
   /** The same in a string, well-formed. */
   endInText(text: string, start: number): number {
-    const classes = this.classes, width = this.#width;
-    let state = 1, best = -1;
-    this.reached = start;
-    for (let i = start; i < text.length;) {
+    const classes = this.classes;
+    let table = this.#table, row = this.#width, best = -1, i = start;
+    while (i < text.length) {
       let c = text.charCodeAt(i);
       if ((c & 0xfc00) === 0xd800) c = text.codePointAt(i)!;
       const kind = classes[c]!;
-      let entry = this.#table[state * width + kind]!;
-      if (entry < 0) entry = this.#compute(state, kind);
-      if ((entry & 1) === 1) best = i;
-      state = entry >> 1;
-      if (state === DEAD) {
+      let entry = table[row + kind]!;
+      if (entry < 0) {
+        entry = this.#compute(row, kind);
+        table = this.#table;
+      }
+      if ((entry & 1) !== 0) best = i;
+      row = entry >> 1;
+      if (row === DEAD) {
         this.reached = i;
         return best;
       }
       i += c > 0xffff ? 2 : 1;
     }
     this.reached = text.length;
-    return this.#endOfText(state) ? text.length : best;
+    return this.#endOfText(row) ? text.length : best;
   }
 
-  #endOfText(state: number): boolean {
+  #endOfText(row: number): boolean {
     const kind = this.#width - 1;
-    let entry = this.#table[state * this.#width + kind]!;
-    if (entry < 0) entry = this.#compute(state, kind);
+    let entry = this.#table[row + kind]!;
+    if (entry < 0) entry = this.#compute(row, kind);
     return (entry & 1) === 1;
   }
 

@@ -51,22 +51,6 @@ export function patternOf(regex: string): SplitPattern | undefined {
   return SPLIT_PATTERNS.find((name) => PATTERNS[name].onig === regex || PATTERNS[name].aliases.includes(regex));
 }
 
-/** How many digits at most stand in one piece; Infinity for GPT-2's pattern. */
-export function digitLimit(pattern: SplitPattern): number {
-  switch (pattern) {
-    case 'gpt2':
-      return Infinity;
-    case 'cl100k':
-      return 3;
-    case 'cl100k-digits2':
-      return 2;
-    case 'cl100k-digits1':
-      return 1;
-    default:
-      return pattern satisfies never;
-  }
-}
-
 /**
  * The reference: cuts a text by regular expression. Slow; the scanners give the same pieces.
  *

@@ -6,7 +6,7 @@ import { grown } from './grown.ts';
 
 const FIRST_SLOTS = 1 << 12;
 const SLOT = 2; // of a slot: hash, record (0 for none)
-const HEAD = 2; // of a record: index, length in bytes; then the bytes, zero-padded to whole words of 32 bits
+const HEAD = 3; // of a record: index, length in bytes, a value of the user's; then the bytes, zero-padded to whole words of 32 bits
 const TAIL_MASKS = Int32Array.of(-1, 0xff, 0xffff, 0xffffff); // by length modulo 4
 
 /** Distinct byte strings, numbered in the order in which they came. */
@@ -17,12 +17,27 @@ export class WordTable {
   #records = new Int32Array(FIRST_SLOTS * 4);
   #recordsEnd = 1; // a record is never at 0, which means none
 
+  /** The index of view[start..start+length), added if it is new (`size` then grew by one). */
+  indexOf(view: DataView, start: number, length: number): number {
+    const record = this.recordOf(view, start, length); // may replace #records
+    return this.#records[record]!;
+  }
+
+  /** The value of a record, 0 at first. It lies beside the word, so that a look-up touches no third place. */
+  valueOf(record: number): number {
+    return this.#records[record + 2]!;
+  }
+
+  setValue(record: number, value: number): void {
+    this.#records[record + 2] = value;
+  }
+
   /**
-   * The index of view[start..start+length), added if it is new (`size` then grew by one).
+   * The record of view[start..start+length), added if it is new (`size` then grew by one).
    *
    * @param view must be readable for three bytes behind the word
    */
-  indexOf(view: DataView, start: number, length: number): number {
+  recordOf(view: DataView, start: number, length: number): number {
     const words = (length + 3) >> 2, lastMask = TAIL_MASKS[length & 3]!;
     let hash = length;
     for (let k = 0; k < words; k++) {
@@ -35,7 +50,7 @@ export class WordTable {
     let slot = (hash * SLOT) & mask;
     for (let record = slots[slot + 1]!; record !== 0; record = slots[slot + 1]!) {
       if (slots[slot] === hash && records[record + 1] === length && sameWord(records, record + HEAD, view, start, words, lastMask)) {
-        return records[record]!;
+        return record;
       }
       slot = (slot + SLOT) & mask;
     }
@@ -51,11 +66,12 @@ export class WordTable {
     const records = this.#records;
     records[record] = this.size;
     records[record + 1] = length;
+    records[record + 2] = 0;
     for (let k = 0; k < words; k++) records[record + HEAD + k] = view.getInt32(start + k * 4, true);
     if (words > 0) records[this.#recordsEnd - 1]! &= TAIL_MASKS[length & 3]!;
     this.size++;
     if (this.size * 2 * SLOT > this.#slots.length) this.#rehash();
-    return this.size - 1;
+    return record;
   }
 
   #rehash(): void {
