@@ -2,14 +2,15 @@
 // A double-array trie (Darts) leads from UTF-8 to a place in a block of strings that end in a zero byte.
 // Source: github.com/google/sentencepiece src/normalizer.cc; github.com/huggingface/spm_precompiled src/lib.rs.
 
+import { classSet } from './char-set.ts';
 import type { Normalizer } from './normalizers.ts';
 import type { Edit } from './aligned-text.ts';
 
 /** Longer graphemes are looked up character by character. */
 const LONGEST_GRAPHEME = 6;
 
-/** Characters that never join a neighbour of the same kind into one grapheme. */
-const SIMPLE = /[\x20-\x7e\xa0-\xac\xae-\u02ff\u0370-\u0482\u048a-\u0588\u1e00-\u1fff\u2010-\u2027\u3000-\u3029\u3030-\u3098\u309b-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff01-\uff9d]/;
+/** Characters that never join a neighbour of the same kind into one grapheme; of controls all but the carriage return. */
+const SIMPLE = String.raw`[\0-\x0c\x0e-\x7f\xa0-\xac\xae-\u02ff\u0370-\u0482\u048a-\u0588\u1e00-\u1fff\u2010-\u2027\u3000-\u3029\u3030-\u3098\u309b-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff01-\uff9d]`;
 
 /** The table. */
 export class Charsmap {
@@ -59,25 +60,23 @@ export class Charsmap {
 
   /** `Precompiled` of a tokenizer.json: grapheme by grapheme. */
   byGrapheme(): Normalizer {
-    const same = new Uint8Array(0x10000); // characters of one unit that stay and stand alone: 1; unknown: 0
+    const same = new Uint8Array(0x10000); // characters of one unit that stay: 1; unknown: 0
+    const simple = new Uint8Array(0x10000), ranges = classSet(SIMPLE);
+    for (let i = 0; i < ranges.length; i += 2) simple.fill(1, ranges[i], ranges[i + 1]);
+    const isAlone = (text: string, at: number): boolean => at >= text.length || simple[text.charCodeAt(at)] === 1;
     const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
     return {
       apply: (text) => {
         const edits: Edit[] = [], { text: whole } = text;
         for (let i = 0; i < whole.length;) {
-          const unit = whole.charCodeAt(i);
-          if (same[unit] === 1 && (i + 1 === whole.length || same[whole.charCodeAt(i + 1)] === 1)) {
+          const unit = whole.charCodeAt(i), endsHere = isAlone(whole, i + 1);
+          if (endsHere && simple[unit] === 1) {
+            if (same[unit] === 0 && !this.#edit(whole, i, i + 1, edits)) same[unit] = 1;
             i++;
             continue;
           }
-          const start = i, isAlone = (at: number): boolean => at >= whole.length || SIMPLE.test(whole[at]!);
-          if (isAlone(i) && isAlone(i + 1)) {
-            this.#edit(whole, i, i + 1, edits);
-            if (this.#replacement(whole[i]!) === undefined) same[unit] = 1;
-            i++;
-            continue;
-          }
-          do i++; while (i < whole.length && !(isAlone(i - 1) && isAlone(i))); // to where a grapheme must end
+          const start = i;
+          do i++; while (i < whole.length && !(isAlone(whole, i - 1) && isAlone(whole, i))); // to where a grapheme must end
           for (const { segment, index } of segmenter.segment(whole.slice(start, i))) this.#editGrapheme(whole, start + index, start + index + segment.length, edits);
         }
         return text.edited(edits);

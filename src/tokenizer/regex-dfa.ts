@@ -172,6 +172,11 @@ export class RegexDfa {
     const out: number[] = [];
     let work = 0;
     for (let i = 0; i < text.length;) {
+      const first = this.#table[this.#width + this.classes[text.charCodeAt(i)]!]!;
+      if (first === 0 && (text.charCodeAt(i) & 0xf800) !== 0xd800) { // nothing begins so, and it is no half of a character
+        i++;
+        continue;
+      }
       const end = this.endInText(text, i);
       if (end > i) {
         out.push(i, end);
