@@ -1,7 +1,7 @@
 // Real text for benches of tokenizers and data, the same on any machine with this checkout's packages: documentation,
 // type declarations and sources out of node_modules. ATHANOR_BENCH_TEXT names a file to take instead.
 
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from './places.ts';
 
@@ -22,6 +22,7 @@ export function sampleTexts(bytes: number): string[] {
   let total = 0;
   for (const path of paths) {
     if (total >= bytes) break;
+    if (statSync(join(root, path)).isDirectory()) continue; // punycode.js is one
     const text = readFileSync(join(root, path), 'utf8');
     if (text.length > LONGEST || text.length === 0) continue;
     texts.push(text);

@@ -9,7 +9,7 @@ import { loadTokenizer, saveTokenizer, trainBpeParallel, type Tokenizer } from '
 import { ChildContender, SharedPeer, type Contender } from './contender.ts';
 import { duel, isAsked, type Bench, type BenchContext } from './harness.ts';
 import { encoderContender, gptEncoder, huggingFaceEncoder } from './javascript-peers.ts';
-import { peerScript } from './places.ts';
+import { checkout, peerScript } from './places.ts';
 import { peerEnvironment, python } from './python-peers.ts';
 import { sampleTexts } from './sample-text.ts';
 
@@ -17,6 +17,9 @@ const TRAIN_BYTES = 30e6;
 /** The slowest peer passes once over this in some seconds. */
 const ENCODE_BYTES = 4e6;
 const VOCABULARY = 8192;
+/** Tokenizers of other kinds, small ones of the tests: SentencePiece's BPE without a cut, Unigram, a cascade of cuts, WordPiece. */
+const KINDS = ['llama2', 'gemma', 't5', 'deepseek_v3', 'bert'] as const;
+const KIND_BYTES = 1e6;
 
 export const tokenizer: Bench = {
   about: 'training a byte-level BPE vocabulary, and encoding, against Hugging Face tokenizers (Rust and JavaScript) and gpt-tokenizer',
@@ -28,6 +31,7 @@ export const tokenizer: Bench = {
       const trained = await trainOurs(texts, context.threads);
       await runTraining(context, texts, trained, folder, rust);
       await runEncoding(context, texts, folder, rust);
+      for (const kind of KINDS) await runKind(context, kind, texts, folder, rust);
     } finally {
       await rust.close();
       rmSync(folder, { recursive: true, force: true });
@@ -77,5 +81,25 @@ async function runEncoding(context: BenchContext, all: readonly string[], folder
       encoderContender('@huggingface/tokenizers', texts, () => huggingFaceEncoder(path)),
       encoderContender('gpt-tokenizer', texts, gptEncoder),
     ],
+  });
+}
+
+/** The other kinds against Rust alone: @huggingface/tokenizers takes time with the square of a text that nothing cuts. */
+async function runKind(context: BenchContext, kind: string, all: readonly string[], folder: string, rust: SharedPeer): Promise<void> {
+  const title = `encode ${kind}`;
+  if (!isAsked(context, title)) return;
+  let bytes = 0;
+  const texts = all.filter((text) => (bytes += Buffer.byteLength(text)) <= KIND_BYTES), file = join(folder, 'kind.json'), path = join(checkout(), `tests/golden/tokenizer/pipelines/${kind}.json`);
+  writeFileSync(file, JSON.stringify(texts));
+  await duel(context, {
+    bench: 'tokenizer',
+    case: title,
+    unit: 'MB/s',
+    seconds: 0.5,
+    ours: encoderContender('athanor', texts, () => {
+      const tokenizer = loadTokenizer(path);
+      return (text) => tokenizer.encode(text);
+    }),
+    peers: [rust.in({ op: 'encode', texts: file, tokenizer: path })],
   });
 }

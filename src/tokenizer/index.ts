@@ -8,7 +8,7 @@ export type { ChatMessage, Conversation } from './chat-conversation.ts';
 export type { ChatPiece } from './chat-template-render.ts';
 export { loadChatTemplates } from './chat-template-files.ts';
 export { specialTexts, templatesOf, type ChatTemplateSource } from './chat-template-source.ts';
-export { loadTokenizer, saveTokenizer, TOKENIZER_FILE } from './files.ts';
+export { loadTiktoken, loadTokenizer, saveTokenizer, SENTENCEPIECE_FILE, TOKENIZER_FILE } from './files.ts';
 export { parseSentencePiece } from './sentencepiece.ts';
 export { SPLIT_PATTERNS, splitByRegex, type SplitPattern } from './split-pattern.ts';
 export { splitByScanner } from './split-scanner.ts';

@@ -1,9 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { FormatError, StorageError } from '../../src/base/errors.ts';
-import { loadTokenizer, saveTokenizer, trainBpe } from '../../src/tokenizer/index.ts';
+import { loadTiktoken, loadTokenizer, saveTokenizer, trainBpe } from '../../src/tokenizer/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'athanor-tokenizer-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -32,4 +32,17 @@ test('loadTokenizer() names a missing, truncated or non-UTF-8 file', () => {
 
 test('saveTokenizer() names a folder that is not there', () => {
   expect(() => saveTokenizer(tokenizer, join(folder, 'no', 'where.json'))).toThrow(StorageError);
+});
+
+test('loadTokenizer() takes a .model, or a folder that has no other; loadTiktoken() a rank file', () => {
+  const golden = new URL('../golden/tokenizer/', import.meta.url).pathname, inner = join(folder, 'spm');
+  mkdirSync(inner);
+  copyFileSync(join(golden, 'pipelines/bpe.model'), join(inner, 'tokenizer.model'));
+  const text = 'Hello, 世界!', ids = loadTokenizer(inner).encode(text);
+  expect(loadTokenizer(join(inner, 'tokenizer.model')).encode(text)).toEqual(ids);
+  saveTokenizer(loadTokenizer(inner), inner); // from now on there is a tokenizer.json
+  expect(loadTokenizer(inner).encode(text, { addSpecialTokens: false })).toEqual(ids);
+  expect(loadTiktoken(join(golden, 'tiktoken/ranks.tiktoken'), { pattern: 'cl100k' }).encode(text).length).toBeGreaterThan(3);
+  writeFileSync(join(inner, 'cut.model'), readFileSync(join(inner, 'tokenizer.model')).subarray(0, 5000));
+  expect(() => loadTokenizer(join(inner, 'cut.model'))).toThrow(FormatError);
 });
