@@ -64,7 +64,7 @@ function score(b: GraphBuilder, model: Model, nTokens: Dim, span?: number) {
 }
 
 /** Logits of some of the hidden states, [R, C] → [R, V], capped where the model caps them. */
-function logitsOf(b: GraphBuilder, { head, logitSoftcap: cap = 0 }: Traced, rows: Tensor): Tensor {
+export function logitsOf(b: GraphBuilder, { head, logitSoftcap: cap = 0 }: Traced, rows: Tensor): Tensor {
   const logits = b.one('linear', {}, [rows, head, null, null]);
   return cap > 0 ? b.map(expression(1, (e, z) => e.call('mul', e.constant(cap), e.call('tanh', e.call('mul', z!, e.constant(1 / cap))))), [logits]) : logits;
 }
