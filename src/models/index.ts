@@ -19,5 +19,6 @@ export * from './trace.ts';
 export * from './foreign-files.ts';
 export * from './hub-name.ts';
 export { ReadableFile, type MapFile } from './readable-file.ts';
+export { fileWithin } from './weight-files.ts';
 export * from './weight-mixtures.ts';
 export * from './weight-types.ts';

@@ -1,11 +1,11 @@
 // Model folders, as Hugging Face's libraries read and write them: config.json beside model.safetensors, or beside shards
 // with an index. Layer: models (file access; the rest of the folder is pure).
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder, storageError, writeDurable } from '../base/durable.ts';
-import { ConfigError, FormatError, ShapeError, StorageError } from '../base/errors.ts';
-import { sizeOf, type State } from '../core/index.ts';
+import { ConfigError, FormatError, NumericsError, ShapeError, StorageError } from '../base/errors.ts';
+import { bytesOf, sizeOf, type State } from '../core/index.ts';
 import { parseJson } from '../base/checked-json.ts';
 import { parseConfig } from './config.ts';
 import { configText, weightName, type StoredName } from './family.ts';
@@ -14,7 +14,7 @@ import { createModel, type Model } from './model.ts';
 import { formatHeader, type StoredTensor, type TensorToStore } from './safetensors.ts';
 import type { MapFile } from './readable-file.ts';
 import { fileWithin, WeightFile } from './weight-files.ts';
-import { asValues, computedType, encodeWeights, type WeightType, type WeightValues } from './weight-types.ts';
+import { asBytes, asValues, computedType, encodeWeights, type WeightType, type WeightValues } from './weight-types.ts';
 
 export const CONFIG_FILE = 'config.json';
 export const WEIGHTS_FILE = 'model.safetensors';
@@ -273,28 +273,95 @@ function transpose(from: Float32Array, rows: number, columns: number, to: Float3
   return to;
 }
 
+/** What a model folder's weights are written as. */
+export interface SaveModelOptions {
+  /** Of all tensors; by default f32, which loses nothing. */
+  readonly dtype?: FolderType;
+  /** Larger models are cut into files of at most so many bytes, with an index; a tensor is never cut. Default 5 GB. */
+  readonly maxShardBytes?: number;
+}
+
+/** Types of model folders, and what config.json calls them. */
+export const FOLDER_TYPES = { f32: 'float32', bf16: 'bfloat16', f16: 'float16' } as const;
+
+export type FolderType = keyof typeof FOLDER_TYPES;
+
+/** As transformers cuts. */
+const MAX_SHARD_BYTES = 5e9;
+
+/** A tensor on its way into a file. */
+interface Entry {
+  /** undefined for one that a checkpoint has and the model has not: zeros. */
+  readonly state: State | undefined;
+  readonly like: State;
+  readonly name: StoredName;
+  readonly bytes: number;
+}
+
 /**
- * Writes a model folder's config.json and model.safetensors, in f32. Each file appears whole or not at all, weights first;
- * only one tensor at a time is copied, and that only if it must be transposed.
+ * Writes a model folder's config.json and weights. Each file appears whole or not at all, weights first; only one tensor
+ * at a time is copied.
  *
  * @param read a State's values, as `LoadedModel.read` or an executor's memory
  * @param rest further fields of config.json
+ * @throws {NumericsError} if a value is too large for f16
  * @throws {StorageError} with a remedy; files that were there before are then still there
  */
-export function saveModel(folder: string, model: Model, read: (state: State) => Float32Array, rest: Readonly<Record<string, unknown>> = {}): void {
-  const { family, config } = model, own = new Map(model.states.map((state) => [state.id, state]));
+export function saveModel(folder: string, model: Model, read: (state: State) => Float32Array, rest: Readonly<Record<string, unknown>> = {}, options: SaveModelOptions = {}): void {
+  const { family, config } = model, { dtype = 'f32', maxShardBytes = MAX_SHARD_BYTES } = options, own = new Map(model.states.map((state) => [state.id, state]));
   const stored = createModel(family, family.stored?.(config) ?? config);
-  const entries = stored.states.map((state) => ({ state: own.get(state.id), size: sizeOf(state.meta.shape), name: storedNameOf(stored, state), like: state }));
-  const tensors = entries.map(({ like, name }): TensorToStore => ({ name: name.name, dtype: 'F32', shape: storedShape(like, name) }));
-  function* chunks(): Generator<Uint8Array> {
-    yield formatHeader(tensors, { format: 'pt' });
-    for (const { state, size, name, like } of entries) yield bytesToStore(like, name, state === undefined ? new Float32Array(size) : read(state));
-  }
+  const entries = stored.states.map((like): Entry => ({ state: own.get(like.id), like, name: storedNameOf(stored, like), bytes: bytesOf({ shape: like.meta.shape, dtype }) }));
   makeFolder(folder);
-  writeDurable(join(folder, WEIGHTS_FILE), chunks());
+  const shards = intoShards(entries, maxShardBytes), single = shards.length === 1;
+  const named = shards.map((shard, i) => ({ shard, file: single ? WEIGHTS_FILE : `model-${String(i + 1).padStart(5, '0')}-of-${String(shards.length).padStart(5, '0')}.safetensors` }));
+  for (const { shard, file } of named) writeDurable(join(folder, file), shardChunks(shard, dtype, read));
+  if (single) removeFile(join(folder, INDEX_FILE));
+  else {
+    const weightMap = Object.fromEntries(named.flatMap(({ shard, file }) => shard.map(({ name }) => [name.name, file])));
+    writeDurable(join(folder, INDEX_FILE), `${JSON.stringify({ metadata: { total_size: entries.reduce((sum, { bytes }) => sum + bytes, 0) }, weight_map: weightMap }, null, 2)}\n`);
+    removeFile(join(folder, WEIGHTS_FILE)); // readers take it before the index
+  }
   const { dtype: _, ...kept } = rest; // transformers 5's word for torch_dtype, of the file that was read
-  const fields = { ...family.written, ...kept, model_type: family.modelType, ...config, torch_dtype: 'float32' };
+  const fields = { ...family.written, ...kept, model_type: family.modelType, ...config, torch_dtype: FOLDER_TYPES[dtype] };
   writeDurable(join(folder, CONFIG_FILE), configText(family, fields));
+}
+
+function intoShards(entries: readonly Entry[], most: number): Entry[][] {
+  const shards: Entry[][] = [[]];
+  let bytes = 0;
+  for (const entry of entries) {
+    if (bytes > 0 && bytes + entry.bytes > most) {
+      shards.push([]);
+      bytes = 0;
+    }
+    shards.at(-1)!.push(entry);
+    bytes += entry.bytes;
+  }
+  return shards;
+}
+
+function* shardChunks(shard: readonly Entry[], dtype: FolderType, read: (state: State) => Float32Array): Generator<Uint8Array> {
+  yield formatHeader(shard.map(({ like, name }): TensorToStore => ({ name: name.name, dtype: dtype.toUpperCase() as TensorToStore['dtype'], shape: storedShape(like, name) })), { format: 'pt' });
+  for (const { state, like, name } of shard) yield narrowed(bytesToStore(like, name, state === undefined ? new Float32Array(sizeOf(like.meta.shape)) : read(state)), dtype, name.name);
+}
+
+function narrowed(bytes: Uint8Array, dtype: FolderType, name: string): Uint8Array {
+  if (dtype === 'f32') return bytes;
+  const values = asValues('f32', bytes) as Float32Array;
+  const large = dtype === 'f16' ? values.find((value) => Number.isFinite(value) && Math.abs(value) >= F16_LIMIT) : undefined;
+  if (large !== undefined) throw new NumericsError(`Cannot write tensor "${name}" as f16: it holds ${large}, and f16 ends at 65504. Choose bf16.`, { step: 0, tensor: name });
+  return asBytes(encodeWeights(dtype, values));
+}
+
+/** What rounds to infinity: half a step beyond the largest f16, 65504. */
+const F16_LIMIT = 65520;
+
+function removeFile(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (cause) {
+    throw storageError('delete', path, cause);
+  }
 }
 
 function bytesToStore(state: State, { transposed }: StoredName, values: Float32Array): Uint8Array {

@@ -96,3 +96,16 @@ describe('hub: names', async () => {
     for (const name of ['HF_ENDPOINT', 'HF_HOME', 'HF_TOKEN', 'HF_HUB_OFFLINE']) delete process.env[name];
   });
 });
+
+describe('athanor export --to safetensors', () => {
+  it('writes shards of the type that is asked for, with what lies beside the weights', async () => {
+    const folder = copy('source'), out = join(cwd, 'written');
+    write(join(folder, 'chat_template.jinja'), '{{ messages }}');
+    const { code, stdout, stderr } = await athanor(['export', folder, '--to', 'safetensors', '--dtype', 'bf16', '--shard-bytes', '15000', '--out', out, '--json'], { cwd });
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(jsonLines(stdout)).toEqual([{ path: out, to: 'safetensors', dtype: 'bf16' }]);
+    expect(await opened(out)).toMatchObject({ dtypes: { bf16: 18_592 }, files: 3, chatTemplates: ['default'], supported: true });
+    expect((await athanor(['export', folder, '--to', 'safetensors', '--dtype', 'q8_0', '--out', out], { cwd })).stderr).toMatch(/written in f32, bf16, f16/);
+  });
+});

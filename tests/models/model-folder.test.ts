@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CapacityError, FormatError, ShapeError, StorageError } from '../../src/base/errors.ts';
-import { asBytes, createModel, FAMILIES, formatHeader, headerLength, initialise, loadModel, parseHeader, saveModel, type TensorToStore } from '../../src/models/index.ts';
+import { asBytes, createModel, decodeWeights, encodeWeights, FAMILIES, formatHeader, headerLength, initialise, loadModel, parseHeader, saveModel, type TensorToStore } from '../../src/models/index.ts';
+import type { State } from '../../src/core/index.ts';
 import { openToAll, runUnprivileged, whyNotUnprivileged } from '../unprivileged.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'athanor-models-'));
@@ -322,6 +323,35 @@ describe('loadModel()', () => {
 
 describe('saveModel()', () => {
   const family = FAMILIES.llama!, model = createModel(family, family.tiny);
+
+  it.each(['f32', 'bf16', 'f16'] as const)('writes %s in shards, which are read back to the nearest, and one file again', (dtype) => {
+    const folder = join(scratch, `shards-${dtype}`), values = (state: State): Float32Array => initialise(state, 3), names = (): string[] => readdirSync(folder).filter((name) => name.startsWith('model')).sort();
+    saveModel(folder, model, values);
+    saveModel(folder, model, values, {}, { dtype, maxShardBytes: 20_000 });
+    const shards = names();
+    expect(shards.length).toBeGreaterThan(2);
+    expect(shards.at(-1)).toBe('model.safetensors.index.json');
+    expect(shards[0]).toMatch(/^model-00001-of-0000\d\.safetensors$/);
+    const index = JSON.parse(readFileSync(join(folder, 'model.safetensors.index.json'), 'utf8')) as { metadata: { total_size: number }; weight_map: object }, size = model.states.reduce((sum, { meta }) => sum + (meta.shape as number[]).reduce((a, b) => a * b, dtype === 'f32' ? 4 : 2), 0);
+    expect(index.metadata.total_size).toBe(size);
+    expect(JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))).toMatchObject({ torch_dtype: { f32: 'float32', bf16: 'bfloat16', f16: 'float16' }[dtype] });
+    const loaded = loadModel(folder);
+    for (const state of model.states) expect([...loaded.read(state)]).toEqual([...decodeWeights(dtype, asBytes(encodeWeights(dtype, values(state))), new Float32Array(values(state).length))]);
+    loaded.close();
+    saveModel(folder, model, values, {}, { dtype });
+    expect(names()).toContain('model.safetensors');
+    expect(names()).not.toContain('model.safetensors.index.json');
+    loadModel(folder).close();
+  });
+
+  it('refuses what f16 cannot hold, and leaves the old file', () => {
+    const folder = join(scratch, 'f16');
+    saveModel(folder, model, (state) => initialise(state, 1));
+    const before = readFileSync(join(folder, 'model.safetensors'));
+    expect(() => saveModel(folder, model, (state) => initialise(state, 1).fill(65520), {}, { dtype: 'f16' })).toThrow(/as f16: it holds 65520/);
+    expect(readFileSync(join(folder, 'model.safetensors')).equals(before)).toBe(true);
+    saveModel(folder, model, (state) => initialise(state, 1).fill(65519), {}, { dtype: 'f16' });
+  });
 
   it('makes folders, and keeps given fields of config.json but not the old type of weights', () => {
     const folder = join(scratch, 'a', 'b');
