@@ -2,7 +2,7 @@
 // or name a folder whose node_modules has it in ATHANOR_PEERS. Tests without it skip.
 
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url));
@@ -16,9 +16,3 @@ export function strangerPath(specifier: string): string | undefined {
     return undefined;
   }
 }
-
-/** A package's folder. */
-export const strangerFolder = (specifier: string): string | undefined => {
-  const path = strangerPath(specifier);
-  return path === undefined ? undefined : dirname(path);
-};

@@ -1,7 +1,6 @@
 // Every family as GGUF: the same bytes in every tensor, the same logits, and what llama.cpp makes of it.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -13,6 +12,7 @@ import { GGUF_FORMS } from '../../src/models/gguf-families.ts';
 import { minusOne, storedPlusOne } from '../../src/models/norms-from-one.ts';
 import { loadTokenizer } from '../../src/tokenizer/index.ts';
 import { relativeError, scoreAll, values, type Values } from './run-model.ts';
+import { strangerPath } from '../strangers.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'athanor-gguf-families-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -130,13 +130,7 @@ describe('norms counted from one', () => {
   });
 });
 
-const peer = (() => {
-  try {
-    return createRequire(import.meta.url).resolve('node-llama-cpp');
-  } catch {
-    return undefined;
-  }
-})();
+const peer = strangerPath('node-llama-cpp');
 
 interface LlamaCpp {
   getLlama(options: object): Promise<{ loadModel(options: object): Promise<{ createContext(options: object): Promise<{ getSequence(): { evaluate(ids: number[], options: object): AsyncIterable<number> }; dispose(): Promise<void> }>; dispose(): Promise<void> }> }>;

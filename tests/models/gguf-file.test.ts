@@ -1,7 +1,6 @@
 // GGUF files as models: the same weights, logits and texts as the folders that they were made from.
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -13,6 +12,7 @@ import { Engine } from '../../src/engine/index.ts';
 import { createModel, encodeWeights, FAMILIES, initialise, loadGguf, loadModel, MIXTURES, parseGguf, saveGguf, withWeightTypes, type GgufContents, type LoadedModel, type Mixture, type Model } from '../../src/models/index.ts';
 import { loadTokenizer, type Tokenizer } from '../../src/tokenizer/index.ts';
 import { scoreAll, values, type Values } from './run-model.ts';
+import { strangerPath } from '../strangers.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'athanor-gguf-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -234,26 +234,22 @@ describe.skipIf(!existsSync(join(STORIES, 'stories260K.gguf')))('a real trained 
   });
 });
 
-const peer = (() => {
-  try {
-    return createRequire(import.meta.url).resolve('node-llama-cpp');
-  } catch {
-    return undefined;
-  }
-})();
+const peer = strangerPath('node-llama-cpp');
 describe.skipIf(peer === undefined)('llama.cpp (skipped: node-llama-cpp is not installed)', () => {
-  it('continues our file as we do', async () => {
+  it('continues our file as we do, with our log-probabilities', async () => {
     const tokenizer = loadTokenizer(golden('tokenizer/cl100k-digits1.tokenizer.json'));
     const model = createModel(FAMILIES.llama!, { ...WIDE.config, vocab_size: tokenizer.vocabSize, num_hidden_layers: 2 } as never), read = (state: Parameters<typeof initialise>[0]): Float32Array => initialise(state, 3).map((v) => (state.meta.shape.length === 1 ? v : 5 * v));
     const path = await saved({ model, read, tokenizer }), executor = new ReferenceExecutor(), engine = new Engine(model, { executor, read, maxSeqs: 1, maxLength: 32, maxTokens: 8 });
-    const ours = await engine.complete([1, 2, 3], { temperature: 0, maxTokens: 8 });
-    const { getLlama } = await import(peer!) as { getLlama(options: object): Promise<{ loadModel(options: object): Promise<{ createContext(options: object): Promise<{ getSequence(): { evaluate(ids: number[], options: object): AsyncIterable<number> } }> }> }> };
+    const ours = await engine.complete([1, 2, 3], { temperature: 0, maxTokens: 8, logprobs: 1 });
+    const { getLlama } = await import(peer!) as { getLlama(options: object): Promise<{ loadModel(options: object): Promise<{ createContext(options: object): Promise<{ getSequence(): { evaluateWithMetadata(ids: number[], what: object, options: object): AsyncIterable<{ token: number; confidence: number }> } }> }> }> };
     const llama = await getLlama({ gpu: false, build: 'never', logLevel: 'disabled' }), context = await (await llama.loadModel({ modelPath: path })).createContext({ contextSize: 32 });
-    const theirs: number[] = [];
-    for await (const id of context.getSequence().evaluate([1, 2, 3], { temperature: 0 })) {
-      if (theirs.push(id) === 8) break;
+    const theirs: number[] = [], logprobs: number[] = [];
+    for await (const { token, confidence } of context.getSequence().evaluateWithMetadata([1, 2, 3], { confidence: true }, { temperature: 0 })) {
+      logprobs.push(Math.log(confidence));
+      if (theirs.push(token) === 8) break;
     }
     expect(theirs).toEqual(ours.ids);
+    logprobs.forEach((logprob, i) => expect(logprob, `token ${i}`).toBeCloseTo(ours.logprobs[i]!, 2)); // its cache is f16
     await engine.close();
     await executor.close();
   });
