@@ -29,7 +29,7 @@ const schema = z.object({
   v_head_dim: COUNT.default(128),
   rope_interleave: z.boolean().default(true),
   moe_intermediate_size: COUNT.default(2048),
-  n_routed_experts: COUNT.default(256),
+  n_routed_experts: COUNT.max(4096).default(256),
   n_shared_experts: COUNT.default(1),
   num_experts_per_tok: COUNT.default(8),
   n_group: COUNT.default(8),

@@ -20,7 +20,7 @@ const schema = z.object({
   use_sliding_window: z.boolean().default(false),
   sliding_window: COUNT.nullish(),
   moe_intermediate_size: COUNT.default(768),
-  num_experts: COUNT.default(128),
+  num_experts: COUNT.max(4096).default(128),
   num_experts_per_tok: COUNT.default(8),
   norm_topk_prob: z.boolean().default(false),
   decoder_sparse_step: COUNT.default(1),
