@@ -64,8 +64,10 @@ export class AlignedText {
       at = to;
     }
     parts.push(this.text.slice(at));
-    const text = parts.join('');
-    if (this.starts === undefined) return new AlignedText(text, this.isFirst);
+    const text = parts.join(''), [head] = edits, source = this.text.slice(0, head!.to);
+    // What stands for several characters is in the place of the last: it does not begin where the original does.
+    const isFirst = this.isFirst && !(head!.from === 0 && head!.align === 'last' && source.length > (source.codePointAt(0)! > 0xffff ? 2 : 1));
+    if (this.starts === undefined) return new AlignedText(text, isFirst);
     const starts = new Int32Array(text.length), ends = new Int32Array(text.length);
     let read = 0, write = 0;
     const keep = (to: number): void => {
@@ -80,7 +82,7 @@ export class AlignedText {
       read = edit.to;
     }
     keep(this.text.length);
-    return new AlignedText(text, this.isFirst, starts, ends);
+    return new AlignedText(text, isFirst, starts, ends);
   }
 
   /** Notes where the characters of a replacement come from. @returns where the next go */

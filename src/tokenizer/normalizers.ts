@@ -68,7 +68,7 @@ export function replace(pattern: string | RegexDfa, content: string): Normalizer
     apply(text) {
       if (typeof pattern === 'string') {
         if (pattern === '' || !text.text.includes(pattern)) return text;
-        if (text.starts === undefined) return text.withText(text.text.replaceAll(pattern, () => content));
+        if (text.starts === undefined && !text.text.startsWith(pattern)) return text.withText(text.text.replaceAll(pattern, () => content));
       }
       const found = typeof pattern === 'string' ? occurrences(text.text, pattern) : pattern.matches(text.text), edits: Edit[] = [];
       for (let i = 0; i < found.length; i += 2) edits.push({ from: found[i]!, to: found[i + 1]!, text: content, align: 'last' });

@@ -49,7 +49,7 @@ export class Unigram implements PieceModel {
       least = Math.min(least, fields.scores[id]!);
       if (token !== '' && !fields.reserved?.has(id)) this.#trie.add(token, id);
     });
-    this.#unknownScore = least - UNKNOWN_PENALTY;
+    this.#unknownScore = fields.singlePrecision ? Math.fround(least - UNKNOWN_PENALTY) : least - UNKNOWN_PENALTY;
   }
 
   encodePiece(piece: string, out: IdBuffer, spans?: IdBuffer): void {
@@ -99,17 +99,17 @@ export class Unigram implements PieceModel {
         const id = trie.valueAt(node);
         j++;
         if (id < 0) continue;
-        const score = sum + this.#fields.scores[id]!;
+        const exact = sum + this.#fields.scores[id]!, score = isSingle ? Math.fround(exact) : exact;
         if (j === i + width) hasSingle = true;
         if (starts[j]! >= 0 && score <= scores[j]!) continue;
-        scores[j] = isSingle ? Math.fround(score) : score;
+        scores[j] = score;
         starts[j] = i;
         best[j] = id;
       }
       if (!hasSingle) {
-        const j = i + width, score = sum + this.#unknownScore;
+        const j = i + width, exact = sum + this.#unknownScore, score = isSingle ? Math.fround(exact) : exact;
         if (starts[j]! < 0 || score > scores[j]!) {
-          scores[j] = isSingle ? Math.fround(score) : score;
+          scores[j] = score;
           starts[j] = i;
           best[j] = -1;
         }
