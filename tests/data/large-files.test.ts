@@ -42,12 +42,11 @@ describe('readDocuments()', () => {
     rmSync(path);
   }, 180_000);
 
-  it('cuts a line of 100 MB between words, and one without any at the limit', async () => {
-    const words = await readAll(large('words.txt', 1e8, 'furnace 炉 ')), solid = await readAll(large('solid.txt', 1e8, 'furnace'.repeat(1000)));
-    for (const { total, longest } of [words, solid]) {
-      expect(Math.abs(total - 1e8)).toBeLessThan(1000);
-      expect(longest).toBeLessThanOrEqual(DEFAULT_PIECE_CHARS);
-    }
-    expect(solid.documents).toBe(Math.ceil(1e8 / DEFAULT_PIECE_CHARS));
+  it('cuts a line of 100 MB between words, and one without words at the limit', async () => {
+    const words = await readAll(large('words.txt', 1e8, 'furnace 炉 ')), solid = await readAll(large('solid.txt', 1e7, 'furnace'.repeat(1000)));
+    expect(Math.abs(words.total - 1e8)).toBeLessThan(1000); // a character may be cut at the end
+    expect(solid.total).toBe(1e7);
+    expect(Math.max(words.longest, solid.longest)).toBeLessThanOrEqual(DEFAULT_PIECE_CHARS);
+    expect(solid.documents).toBe(Math.ceil(1e7 / DEFAULT_PIECE_CHARS));
   }, 60_000);
 });

@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { athanor, bilingualFolder, jsonLines, read, temporaryFolder, TINY_RECIPE, write } from './command-line.ts';
+import { FAMILIES } from '../../src/models/registry.ts';
 
 const cwd = temporaryFolder(), run = join(cwd, 'run');
 let text: string, recipe: string;
@@ -92,7 +93,8 @@ describe('athanor export', () => {
     [['export', 'MODEL', '--to', 'gguf', '--dtype', 'q4_k', '--out', 'x'], 'q4_k_m'],
     [['export', 'MODEL', '--to', 'gguf'], '--out PATH'],
     [['export', 'MODEL', '--out', 'x'], '--to gguf|safetensors'],
-    [['export', 'MODEL', '--to', 'safetensors', '--dtype', 'bf16', '--out', 'x'], 'written in f32'],
+    [['export', 'MODEL', '--to', 'safetensors', '--dtype', 'q8_0', '--out', 'x'], 'written in f32, bf16, f16'],
+    [['export', 'MODEL', '--to', 'onnx', '--dtype', 'q8_0', '--out', 'x'], 'stored in f32 or f16'],
   ])('refuses %j', async (args, message) => {
     const { code, stderr } = await athanor(args.map((word) => (word === 'MODEL' ? run : word)), { cwd });
     expect(code).toBe(2);
@@ -237,7 +239,7 @@ describe('athanor data build, tokenizer train, info', () => {
   it('describe the machine', async () => {
     const { code, stdout } = await athanor(['info', '--json'], { cwd });
     expect(code).toBe(0);
-    expect(jsonLines(stdout)[0]).toMatchObject({ node: process.version, families: ['gpt2', 'llama'] });
+    expect(jsonLines(stdout)[0]).toMatchObject({ node: process.version, families: Object.keys(FAMILIES).sort() });
   });
 });
 
