@@ -14,12 +14,12 @@ const TESTS = join(ROOT, 'tests', 'native');
 const DEBUG = ['-O1', '-g', '-fno-omit-frame-pointer'];
 /**
  * Flags of the compiler, of the linker, and the environments to run in. Races do not depend on the instruction set, and
- * ThreadSanitizer is slow: one is enough.
+ * ThreadSanitizer is slow: one is enough. Guard pages are for the released code of the best set; AddressSanitizer sees all.
  */
 const FLAVOURS = {
   address: { compile: [...DEBUG, '-fsanitize=address,undefined', '-fno-sanitize-recover=all'], link: ['-fsanitize=address,undefined'], runs: [{}] },
   thread: { compile: [...DEBUG, '-fsanitize=thread'], link: ['-fsanitize=thread'], runs: [{}], isas: 1 },
-  guard: { compile: ['-O3'], link: [], runs: [{ ATHANOR_GUARD_PAGES: 'end' }, { ATHANOR_GUARD_PAGES: 'start' }] },
+  guard: { compile: ['-O3'], link: [], runs: [{ ATHANOR_GUARD_PAGES: 'end' }, { ATHANOR_GUARD_PAGES: 'start' }], isas: 1 },
 };
 
 const listed = (folder) => readdirSync(folder).filter((name) => /\.(cc|h)$/.test(name)).sort().map((name) => join(folder, name));
