@@ -10,6 +10,7 @@ import type { EncodeBlocks } from './block-encoder.ts';
 import { parseConfig } from './config.ts';
 import { weightName } from './family.ts';
 import { ggufChatTemplates } from './gguf-chat-template.ts';
+import { decodeForeign, FOREIGN, isForeign, recodeForeign } from './gguf-blocks.ts';
 import { GGUF_FORMS } from './gguf-families.ts';
 import { GgufFields } from './gguf-fields.ts';
 import type { GgufForm } from './gguf-form.ts';
@@ -17,6 +18,7 @@ import { minusOne, restOf, storedPlusOne } from './norms-from-one.ts';
 import { pairRows } from './pair-rows.ts';
 import { parseGguf } from './gguf-header.ts';
 import { specialIds, tokenizerEntries, tokenizerOf } from './gguf-tokenizer.ts';
+import { typeToCompute } from './gguf-types.ts';
 import { formatGguf, paddingOf, type GgufEntry } from './gguf-write.ts';
 import type { GgufTensor } from './gguf.ts';
 import type { LoadedModel } from './model-folder.ts';
@@ -24,7 +26,7 @@ import { createModel, type Model } from './model.ts';
 import { ReadableFile, type MapFile } from './readable-file.ts';
 import type { SpecialIds } from './special-ids.ts';
 import { mixtureOf, type Mixture } from './weight-mixtures.ts';
-import { asBytes, asValues, blockValues, computedType, decodeWeights, encodeWeights, type WeightType, type WeightValues } from './weight-types.ts';
+import { asBytes, asValues, blockValues, decodeWeights, encodeWeights, type WeightType, type WeightValues } from './weight-types.ts';
 
 /** A model whose weights lie in an open GGUF file. */
 export interface LoadedGguf extends LoadedModel {
@@ -69,7 +71,7 @@ export function loadGguf(path: string, options: { readonly mapFile?: MapFile } =
       tokenizer: tokenizerOf(fields),
       chatTemplates: ggufChatTemplates(fields),
       read: values,
-      storedType: (state) => computedType(sourceOf(sources, state).type),
+      storedType: (state) => typeToCompute(sourceOf(sources, state).type),
       readStored: (state) => (isShifted.has(state.id) ? encodeWeights(state.meta.dtype as WeightType, values(state)) : readAs(file, sourceOf(sources, state), heads(state), state.meta.dtype as WeightType)),
       close: () => file.close(),
     };
@@ -123,12 +125,14 @@ function rowsOf(file: ReadableFile, tensor: GgufTensor, heads: number | undefine
 function read(file: ReadableFile, tensor: GgufTensor, heads?: number, out?: Float32Array): Float32Array {
   const bytes = rowsOf(file, tensor, heads);
   if (tensor.type === 'f32' && out === undefined) return asValues('f32', bytes) as Float32Array;
-  return decodeWeights(tensor.type, bytes, out ?? new Float32Array(sizeOf(tensor.shape)));
+  const values = out ?? new Float32Array(sizeOf(tensor.shape));
+  return isForeign(tensor.type) ? decodeForeign(tensor.type, bytes, values) : decodeWeights(tensor.type, bytes, values);
 }
 
 function readAs(file: ReadableFile, tensor: GgufTensor, heads: number | undefined, type: WeightType): WeightValues {
   if (tensor.type === type) return asValues(type, rowsOf(file, tensor, heads));
-  return encodeWeights(type, read(file, tensor, heads));
+  const recoded = isForeign(tensor.type) && FOREIGN[tensor.type].computed === type ? recodeForeign(tensor.type, rowsOf(file, tensor, heads), bytesOf({ shape: tensor.shape, dtype: type })) : undefined;
+  return recoded ?? encodeWeights(type, read(file, tensor, heads));
 }
 
 /** What a GGUF file is made of. */

@@ -2,9 +2,9 @@
 // Every number is checked before anybody relies on it: a count against the bytes that are left, an offset against the file.
 
 import { FormatError } from '../base/errors.ts';
-import { bytesOf } from '../core/index.ts';
-import { DEFAULT_ALIGNMENT, FOREIGN_TYPES, MAGIC, TENSOR_CODES, VALUE_BYTES, VALUE_TYPES, type GgufHeader, type GgufTensor, type GgufValue, type NumberArray, type ValueType } from './gguf.ts';
-import { blockValues, type WeightType } from './weight-types.ts';
+import { sizeOf } from '../core/index.ts';
+import { DEFAULT_ALIGNMENT, FOREIGN_TYPES, MAGIC, VALUE_BYTES, VALUE_TYPES, type GgufHeader, type GgufTensor, type GgufValue, type NumberArray, type ValueType } from './gguf.ts';
+import { TENSOR_TYPES, tensorBlock } from './gguf-types.ts';
 
 /** Bytes of a file. */
 export interface ByteSource {
@@ -218,11 +218,11 @@ function readDescriptions(cursor: Cursor, count: number): Described[] {
     const nDims = cursor.u32(`the number of axes of ${what}`);
     if (nDims > MAX_DIMS) throw cursor.fail(`${what} has ${nDims} axes; at most ${MAX_DIMS} are possible`, cursor.at - 4);
     const shape = Array.from({ length: nDims }, () => cursor.natural(`an axis of ${what}`)).reverse();
-    const code = cursor.u32(`the type of ${what}`), type = (Object.keys(TENSOR_CODES) as WeightType[]).find((known) => TENSOR_CODES[known] === code);
-    if (type === undefined) throw cursor.fail(`${what} has the type ${FOREIGN_TYPES[code] ?? code}, which is not supported; supported are ${Object.keys(TENSOR_CODES).join(', ').toUpperCase()}`, cursor.at - 4);
-    const row = shape.at(-1) ?? 1, values = blockValues(type);
+    const code = cursor.u32(`the type of ${what}`), type = TENSOR_TYPES.get(code);
+    if (type === undefined) throw cursor.fail(`${what} has the type ${FOREIGN_TYPES[code] ?? code}, which is not supported; supported are ${[...TENSOR_TYPES.values()].join(', ').toUpperCase()}`, cursor.at - 4);
+    const row = shape.at(-1) ?? 1, { values } = tensorBlock(type);
     if (row % values !== 0) throw cursor.fail(`${what} has rows of ${row} values, no multiple of the ${values} in a block of ${type}`, at);
-    const size = shape.reduce((product, dim) => product * dim, 4); // f32 has the largest units
+    const size = shape.reduce((product, dim) => product * dim, 8); // f64 has the largest units
     if (!shape.includes(0) && !Number.isSafeInteger(size)) throw cursor.fail(`${what} has the shape [${shape.join(', ')}], whose size passes 2^53 bytes`, at);
     return { name, type, shape, offset: cursor.natural(`the offset of ${what}`), place: cursor.at - 8 };
   });
@@ -236,7 +236,7 @@ interface Bounds {
 
 function placed(cursor: Cursor, { name, type, shape, offset, place }: Described, { start, alignment, size }: Bounds): GgufTensor {
   if (offset % alignment !== 0) throw cursor.fail(`tensor "${name}" begins at ${offset}, which is no multiple of the alignment ${alignment}`, place);
-  const begin = start + offset, end = begin + bytesOf({ shape, dtype: type });
+  const begin = start + offset, block = tensorBlock(type), end = begin + (sizeOf(shape) / block.values) * block.bytes;
   if (end > size) throw cursor.fail(`tensor "${name}" ends at byte ${end}, but the file has ${size}: it is cut short`, place);
   return { name, type, shape, begin, end };
 }

@@ -2,6 +2,7 @@
 // names and numbers that reading and writing share).
 // See https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 
+import type { TensorType } from './gguf-blocks.ts';
 import type { WeightType } from './weight-types.ts';
 
 /** "GGUF" in little-endian order. */
@@ -39,32 +40,19 @@ export const VALUE_BYTES: Readonly<Record<ValueType, number>> = {
   f64: 8,
 };
 
-/** Codes of the types of tensors that are understood (ggml_type). */
+/** Codes of the types of tensors that are computed with and written (ggml_type). */
 export const TENSOR_CODES: Readonly<Record<WeightType, number>> = { f32: 0, f16: 1, q4_0: 2, q8_0: 8, q4_k: 12, q6_k: 14, bf16: 30 };
 
-/** Codes that are in use elsewhere, for messages. */
+/** Codes of types that are not read, for messages. */
 export const FOREIGN_TYPES: Readonly<Record<number, string>> = {
-  3: 'Q4_1',
-  6: 'Q5_0',
-  7: 'Q5_1',
   9: 'Q8_1',
-  10: 'Q2_K',
-  11: 'Q3_K',
-  13: 'Q5_K',
   15: 'Q8_K',
   16: 'IQ2_XXS',
   17: 'IQ2_XS',
   18: 'IQ3_XXS',
   19: 'IQ1_S',
-  20: 'IQ4_NL',
   21: 'IQ3_S',
   22: 'IQ2_S',
-  23: 'IQ4_XS',
-  24: 'I8',
-  25: 'I16',
-  26: 'I32',
-  27: 'I64',
-  28: 'F64',
   29: 'IQ1_M',
   34: 'TQ1_0',
   35: 'TQ2_0',
@@ -74,7 +62,7 @@ export const FOREIGN_TYPES: Readonly<Record<number, string>> = {
 /** A tensor of a file. `shape` is the rows' order of this repository (GGUF has it reversed); bytes count from the file's beginning. */
 export interface GgufTensor {
   readonly name: string;
-  readonly type: WeightType;
+  readonly type: TensorType;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;

@@ -141,7 +141,7 @@ describe('parseGguf()', () => {
     ['a key of 2⁴⁰ bytes', at(() => 24, 2 ** 40), 'needs 1099511627776 bytes', 32],
     ['a list of 2⁴⁰ strings', at((bytes) => placeOf(bytes, 'strings') + 7 + 8, 2 ** 40), 'claims 1099511627776 items', undefined],
     ['an unknown type of value', at((bytes) => placeOf(bytes, 'strings') + 7, 77, 4), 'unknown type 77', undefined],
-    ['an unknown type of tensor', at(inTensor('b', 4 + 16), 13, 4), 'Q5_K, which is not supported', undefined],
+    ['an unknown type of tensor', at(inTensor('b', 4 + 16), 16, 4), 'IQ2_XXS, which is not supported', undefined],
     ['five axes', at(inTensor('b', 0), 5, 4), '5 axes', undefined],
     ['a shape of 2⁵⁶ values', at(inTensor('b', 12), 2 ** 50), 'passes 2^53 bytes', undefined],
     ['rows that are no whole blocks', at(inTensor('b', 4), 65), 'no multiple of the 32', undefined],
