@@ -71,11 +71,11 @@ export function headsOf(fields: GgufFields): { readonly nHeads: number; readonly
   return { nHeads, headSize, theta: fields.number(key('rope.freq_base')) ?? 10000 };
 }
 
-/** Fields of config.json, the whole head turning. */
-export function decoderFields(fields: GgufFields, constant: ReadConstant, turned?: number): Record<string, unknown> {
+/** Fields of config.json: by default the whole head turns, and there are no experts. */
+export function decoderFields(fields: GgufFields, constant: ReadConstant, { turned, experts = false }: { readonly turned?: number; readonly experts?: boolean } = {}): Record<string, unknown> {
   const key = (name: string): string => `${fields.architecture}.${name}`, { nHeads, headSize, theta } = headsOf(fields), hidden = fields.needed(key('embedding_length'));
   if (turned === undefined) fields.only(key('rope.dimension_count'), headSize);
-  fields.only(key('expert_count'), 0);
+  if (!experts) fields.only(key('expert_count'), 0);
   return {
     vocab_size: vocabulary(fields),
     hidden_size: hidden,

@@ -4,6 +4,7 @@ import { decoderDims } from './decoder-config.ts';
 import { blockTensors, decoderEntries, decoderFields, DECODER_TENSORS, firstOf, HEAD_NORM_TENSORS, headsOf, pairedQueriesAndKeys, ropeOf, STREAM_TENSORS, unwritableScaling } from './gguf-decoder.ts';
 import { whole } from './gguf-fields.ts';
 import type { GgufForm } from './gguf-form.ts';
+import { qwen3Moe } from './gguf-experts.ts';
 import { gemma2, gemma3 } from './gguf-gemma.ts';
 import { gpt2 } from './gguf-gpt2.ts';
 import { ropeConstants, ROPE_TENSORS, unwritableRope } from './gguf-rope.ts';
@@ -56,7 +57,7 @@ const qwen2: GgufForm<Qwen2Config> = {
   cannot: (c, dims) => firstOf(hasWindows(qwenWindows(c), dims.maxPositions), unwritableScaling(ropeOf(c, dims))),
   entries: (c, dims) => decoderEntries('qwen2', c, dims, ropeOf(c, dims)),
   constants: () => [],
-  config: decoderFields,
+  config: (fields, constant) => decoderFields(fields, constant),
 };
 
 const qwen3: GgufForm<Qwen3Config> = {
@@ -85,7 +86,7 @@ const smollm3: GgufForm<SmolLm3Config> = {
     ),
   entries: (c, dims) => decoderEntries('smollm3', c, dims, ropeOf(c, dims)),
   constants: () => [],
-  config: decoderFields,
+  config: (fields, constant) => decoderFields(fields, constant),
 };
 
 /** One matrix to queries, keys and values; one to gate and up, under the name of up. */
@@ -105,7 +106,7 @@ const phi3: GgufForm<Phi3Config> = {
   config(fields, constant) {
     const { headSize } = headsOf(fields), turned = fields.number('phi3.rope.dimension_count') ?? headSize, window = fields.number('phi3.attention.sliding_window') ?? 0;
     return {
-      ...decoderFields(fields, constant, turned),
+      ...decoderFields(fields, constant, { turned }),
       partial_rotary_factor: turned / headSize,
       original_max_position_embeddings: fields.number('phi3.rope.scaling.original_context_length') ?? fields.needed('phi3.context_length'),
       sliding_window: window > 0 ? window : null,
@@ -128,5 +129,6 @@ export const GGUF_FORMS: Readonly<Record<string, GgufForm>> = {
   phi3,
   qwen2,
   qwen3,
+  qwen3_moe: qwen3Moe,
   smollm3,
 };

@@ -10,6 +10,7 @@ import type { EncodeBlocks } from './block-encoder.ts';
 import { parseConfig } from './config.ts';
 import { weightName } from './family.ts';
 import { ggufChatTemplates } from './gguf-chat-template.ts';
+import { expertOf, stackedShape } from './gguf-experts.ts';
 import { decodeForeign, FOREIGN, isForeign, recodeForeign } from './gguf-blocks.ts';
 import { GGUF_FORMS } from './gguf-families.ts';
 import { GgufFields } from './gguf-fields.ts';
@@ -93,15 +94,22 @@ function openPlain(path: string): ReadableFile {
 function matchStates(fields: GgufFields, form: GgufForm, model: Model): Map<string, GgufTensor> {
   const left = new Map(fields.header.tensors), sources = new Map<string, GgufTensor>();
   for (const state of model.states) {
-    const name = nameOf(form, state), tensor = left.get(name), shape = state.meta.shape as readonly number[];
+    const name = nameOf(form, state), tensor = fields.header.tensors.get(name), shape = stackedShape(state, model.dims.experts?.all ?? 0);
     if (tensor === undefined) throw fields.error(`it has no tensor "${name}", which its metadata calls for`);
     if (tensor.shape.join() !== shape.join()) throw new FormatError(`Cannot read "${fields.path}": tensor "${name}" is [${tensor.shape.join(', ')}], but its metadata calls for [${shape.join(', ')}].`, { path: fields.path, offset: tensor.begin });
     left.delete(name);
-    sources.set(state.id, tensor);
+    sources.set(state.id, partOf(tensor, expertOf(state.id)));
   }
   const extra = [...left.values()].find(({ name }) => !form.ignored.test(name));
   if (extra !== undefined) throw new FormatError(`Cannot read "${fields.path}": it holds tensor "${extra.name}", which a ${form.architecture} model here does not have.`, { path: fields.path, offset: extra.begin });
   return sources;
+}
+
+/** An expert's part of a tensor that holds those of all. */
+function partOf(tensor: GgufTensor, expert: number | undefined): GgufTensor {
+  if (expert === undefined) return tensor;
+  const [nExperts, ...shape] = tensor.shape as [number, ...number[]], size = (tensor.end - tensor.begin) / nExperts;
+  return { ...tensor, shape, begin: tensor.begin + expert * size, end: tensor.begin + (expert + 1) * size };
 }
 
 function nameOf(form: GgufForm, { id }: Pick<State, 'id'>): string {
@@ -172,12 +180,12 @@ export async function saveGguf(path: string, contents: GgufContents, { encode, p
   const reason = form.cannot?.(config, dims);
   if (reason !== undefined) throw new ConfigError(`Cannot write this ${family.modelType} model as GGUF: ${reason}. Export safetensors instead.`);
   const own = new Map(model.states.map((state) => [state.id, state])), stored = createModel(family, family.stored?.(config) ?? config);
-  const tensors = stored.states.map((state) => ({
-    state: own.get(state.id),
-    name: nameOf(form, state),
-    type: mixtureOf(contents.mixture, stored, state),
-    shape: state.meta.shape as readonly number[],
-    heads: form.pairedHeads(state.id, dims),
+  const tensors = [...byTensor(form, stored)].map(([name, parts]) => ({
+    name,
+    parts: parts.map(({ id }) => own.get(id)),
+    type: mixtureOf(contents.mixture, stored, parts[0]!),
+    shape: stackedShape(parts[0]!, parts.length),
+    heads: form.pairedHeads(parts[0]!.id, dims),
   }));
   const constants = form.constants(config, dims).map(({ name, values }) => ({ name, values, type: 'f32' as const, shape: [values.length] }));
   const shifted = storedPlusOne(new Map(form.fromOne === undefined ? [] : stored.states.filter(({ id }) => form.fromOne!(id)).map((state) => [state.id, contents.read(state)])));
@@ -188,13 +196,15 @@ export async function saveGguf(path: string, contents: GgufContents, { encode, p
     file.write(header);
     for (const { values } of constants) writePadded(file, asBytes(values));
     let done = 0;
-    for (const { state, name, type, shape, heads } of tensors) {
-      const size = sizeOf(shape), values = state === undefined ? new Float32Array(size) : shifted.stored.get(state.id) ?? contents.read(state);
-      for (const piece of pieces(heads === undefined ? values : asValues('f32', pairRows(asBytes(values), shape[0]!, heads, true)) as Float32Array, type)) {
-        file.write(await encoded(type, piece, name, encode));
-        progress?.(done += piece.length, total);
-        await new Promise((resolve) => setImmediate(resolve)); // lets Ctrl-C in
-        if (signal?.aborted) throw new InterruptedError(`Stopped; "${path}" was not written.`);
+    for (const { parts, name, type, shape, heads } of tensors) {
+      for (const state of parts) {
+        const values = state === undefined ? new Float32Array(sizeOf(shape) / parts.length) : shifted.stored.get(state.id) ?? contents.read(state);
+        for (const piece of pieces(heads === undefined ? values : asValues('f32', pairRows(asBytes(values), shape[0]!, heads, true)) as Float32Array, type)) {
+          file.write(await encoded(type, piece, name, encode));
+          progress?.(done += piece.length, total);
+          await new Promise((resolve) => setImmediate(resolve)); // lets Ctrl-C in
+          if (signal?.aborted) throw new InterruptedError(`Stopped; "${path}" was not written.`);
+        }
       }
       writePadding(file, bytesOf({ shape, dtype: type }));
     }
@@ -214,6 +224,17 @@ function generalEntries(form: GgufForm, { mixture, name }: GgufContents): GgufEn
     { key: 'general.file_type', type: 'u32', value: FILE_TYPES[mixture] },
     { key: 'general.quantization_version', type: 'u32', value: 2 }, // GGML_QNT_VERSION: the layout of the blocks
   ];
+}
+
+/** States by the tensor that holds them: one, or every expert's in order. */
+function byTensor(form: GgufForm, { states }: Model): Map<string, State[]> {
+  const tensors = new Map<string, State[]>();
+  for (const state of states) {
+    const name = nameOf(form, state), parts = tensors.get(name) ?? [];
+    parts[expertOf(state.id) ?? 0] = state;
+    tensors.set(name, parts);
+  }
+  return tensors;
 }
 
 /** llama_ftype: what most of the file is. */

@@ -11,13 +11,13 @@ export const MIXTURES = ['f32', 'bf16', 'f16', 'q8_0', 'q4_0', 'q4_k_m'] as cons
 export type Mixture = (typeof MIXTURES)[number];
 
 /**
- * The type of a State in a file: vectors and learned positions f32; of matrices by the mixture.
+ * The type of a State in a file: vectors, learned positions and what chooses experts f32; of matrices by the mixture.
  * - `q4_0`: the matrix of the logits q6_k (as in every 4-bit file of llama.cpp; tied embeddings are it).
  * - `q4_k_m`: the same; `attn.v` and `mlp.down` of the layers that matter most q6_k, `attn.qkv` too (q5_k there).
  * - Rows that are no multiple of 256 have no k-blocks: q8_0 instead (q5_0 there for q4_k); of 32 no blocks at all: f16.
  */
 export function mixtureOf(mixture: Mixture, model: Model, state: State): WeightType {
-  if (!isMatrix(state) || state.id === 'positions.weight') return 'f32';
+  if (!isMatrix(state) || state.id === 'positions.weight' || state.id.endsWith('.mlp.router.weight')) return 'f32';
   const wanted = wantedType(mixture, model, state.id), columns = state.meta.shape[1] as number;
   if (fits(wanted, columns)) return wanted;
   return fits('q8_0', columns) ? 'q8_0' : 'f16';
@@ -29,7 +29,7 @@ function wantedType(mixture: Mixture, { config, dims }: Model, id: string): Weig
   if (mixture === 'q4_0') return 'q4_0';
   const layer = Number(id.split('.')[1]);
   if (id.endsWith('.attn.qkv.weight')) return 'q6_k';
-  if (/\.(attn\.v|mlp\.down)\.weight$/.test(id) && usesMoreBits(layer, dims.nLayers)) return 'q6_k';
+  if (/\.(attn\.v|mlp\.down|mlp\.experts\.\d+\.down)\.weight$/.test(id) && usesMoreBits(layer, dims.nLayers)) return 'q6_k';
   return 'q4_k';
 }
 

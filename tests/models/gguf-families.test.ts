@@ -47,6 +47,7 @@ const CASES: [string, Model][] = [
   ['qwen2', model('qwen2', { use_sliding_window: false, rope_theta: 1e6, tie_word_embeddings: true })],
   ['qwen2 with yarn', model('qwen2', { use_sliding_window: false, rope_scaling: YARN })],
   ['qwen3', model('qwen3', { head_dim: 32 })],
+  ['qwen3_moe', model('qwen3_moe', { head_dim: 32, moe_intermediate_size: 32, num_experts: 6, num_experts_per_tok: 3, mlp_only_layers: [] })],
   ['smollm3', model('smollm3', { num_hidden_layers: 4, no_rope_layers: null, use_sliding_window: false })],
   ['phi3', model('phi3', { partial_rotary_factor: 0.75, sliding_window: null, rope_scaling: null, original_max_position_embeddings: 128 })],
   ['phi3 with longrope', model('phi3', { partial_rotary_factor: 0.5, sliding_window: null, rope_scaling: LONG, original_max_position_embeddings: 16 })],
@@ -81,6 +82,8 @@ describe('golden models', () => {
   const refused: Record<string, RegExp> = {
     qwen2: /look back over a window/,
     'qwen3-yarn': /its attention has biases/,
+    qwen3_moe: /have no experts/,
+    'qwen3_moe-sparse-step': /have no experts/,
     smollm3: /are not every fourth/,
     gemma2: /embeddings are not tied/,
     'gemma3-text': /caps logits/,
