@@ -11,7 +11,7 @@ import { INSTRUCTION_SETS, NATIVE, compileAll, findCompiler, kernelFiles, link, 
 import { BuildError, ROOT } from './project.mjs';
 
 const TESTS = join(ROOT, 'tests', 'native');
-const DEBUG = ['-O1', '-g', '-fno-omit-frame-pointer'];
+const DEBUG = ['-O1', '-g1', '-fno-omit-frame-pointer']; // lines for reports, no variables: a third less to compile
 /**
  * Flags of the compiler, of the linker, and the environments to run in. Races do not depend on the instruction set, and
  * ThreadSanitizer is slow: one is enough. Guard pages are for the released code of the best set; AddressSanitizer sees all.
