@@ -62,44 +62,36 @@ async function runTraining(context: BenchContext, texts: readonly string[], trai
 }
 
 async function runEncoding(context: BenchContext, all: readonly string[], folder: string, rust: SharedPeer): Promise<void> {
-  const title = `encode ${ENCODE_BYTES / 1e6}mb-${VOCABULARY}`;
-  if (!isAsked(context, title)) return;
-  let bytes = 0;
-  const texts = all.filter((text) => (bytes += Buffer.byteLength(text)) <= ENCODE_BYTES), file = join(folder, 'encoded.json'), path = join(folder, 'tokenizer.json');
-  writeFileSync(file, JSON.stringify(texts));
-  await duel(context, {
-    bench: 'tokenizer',
-    case: title,
-    unit: 'MB/s',
-    seconds: 0.5,
-    ours: encoderContender('athanor', texts, () => {
-      const fresh = loadTokenizer(folder);
-      return (text) => fresh.encode(text);
-    }),
-    peers: [
-      rust.in({ op: 'encode', texts: file, tokenizer: path }),
-      encoderContender('@huggingface/tokenizers', texts, () => huggingFaceEncoder(path)),
-      encoderContender('gpt-tokenizer', texts, gptEncoder),
-    ],
-  });
+  await duelEncoding(context, `${ENCODE_BYTES / 1e6}mb-${VOCABULARY}`, { all, bytes: ENCODE_BYTES, path: join(folder, 'tokenizer.json'), folder, rust }, (texts, path) => [
+    encoderContender('@huggingface/tokenizers', texts, () => huggingFaceEncoder(path)),
+    encoderContender('gpt-tokenizer', texts, gptEncoder),
+  ]);
 }
 
 /** The other kinds against Rust alone: @huggingface/tokenizers takes time with the square of a text that nothing cuts. */
 async function runKind(context: BenchContext, kind: string, all: readonly string[], folder: string, rust: SharedPeer): Promise<void> {
-  const title = `encode ${kind}`;
+  await duelEncoding(context, kind, { all, bytes: KIND_BYTES, path: join(checkout(), `tests/golden/tokenizer/pipelines/${kind}.json`), folder, rust }, () => []);
+}
+
+interface Encoding {
+  readonly all: readonly string[];
+  /** Texts up to so many are encoded. */
+  readonly bytes: number;
+  /** The tokenizer.json. */
+  readonly path: string;
+  readonly folder: string;
+  readonly rust: SharedPeer;
+}
+
+async function duelEncoding(context: BenchContext, name: string, { all, bytes: most, path, folder, rust }: Encoding, others: (texts: readonly string[], path: string) => Contender[]): Promise<void> {
+  const title = `encode ${name}`;
   if (!isAsked(context, title)) return;
   let bytes = 0;
-  const texts = all.filter((text) => (bytes += Buffer.byteLength(text)) <= KIND_BYTES), file = join(folder, 'kind.json'), path = join(checkout(), `tests/golden/tokenizer/pipelines/${kind}.json`);
+  const texts = all.filter((text) => (bytes += Buffer.byteLength(text)) <= most), file = join(folder, 'encoded.json');
   writeFileSync(file, JSON.stringify(texts));
-  await duel(context, {
-    bench: 'tokenizer',
-    case: title,
-    unit: 'MB/s',
-    seconds: 0.5,
-    ours: encoderContender('athanor', texts, () => {
-      const tokenizer = loadTokenizer(path);
-      return (text) => tokenizer.encode(text);
-    }),
-    peers: [rust.in({ op: 'encode', texts: file, tokenizer: path })],
+  const ours = encoderContender('athanor', texts, () => {
+    const fresh = loadTokenizer(path);
+    return (text) => fresh.encode(text);
   });
+  await duel(context, { bench: 'tokenizer', case: title, unit: 'MB/s', seconds: 0.5, ours, peers: [rust.in({ op: 'encode', texts: file, tokenizer: path }), ...others(texts, path)] });
 }

@@ -60,6 +60,15 @@ struct Batch {
   int32_t level(int group, int i) const { return levels[group / LANES][i][group % LANES]; }
 };
 
+// Transposes the groups of a batch into v and searches them, LANES at a time.
+template <int GROUP, class Search> inline void searchGroups(const float* x, int groups, F32 (*v)[GROUP], const Search& search, Batch& batch) {
+  for (int g = 0; g < groups; g += LANES) {
+    const int part = g / LANES;
+    transposeGroups<GROUP>(x + g * GROUP, int(minOf(LANES, groups - g)), v[part]);
+    search(g, v[part], batch.levels[part]);
+  }
+}
+
 // Eight scales and minima of 6 bits in 12 bytes: the reverse of scaleAndMin (block-formats.h).
 inline void putScales(uint8_t* out, const float* scales, const float* mins, float inverseScale, float inverseMin) {
   std::memset(out, 0, 12);
@@ -83,13 +92,11 @@ inline void encodeQ4K(const float* x, int64_t blocks, uint8_t* out) {
   F32 v[BATCH_GROUPS / LANES][GROUP];
   for (int64_t first = 0; first < blocks; first += BATCH_GROUPS / PER_BLOCK, x += BATCH_GROUPS * GROUP) {
     const int count = int(minOf(BATCH_GROUPS / PER_BLOCK, blocks - first)), groups = count * PER_BLOCK;
-    for (int g = 0; g < groups; g += LANES) {
-      const int part = g / LANES;
-      transposeGroups<GROUP>(x + g * GROUP, minOf(LANES, groups - g), v[part]);
-      const ScaleAndMin found = searchScaleAndMin(v[part], batch.levels[part]);
+    searchGroups<GROUP>(x, groups, v, [&](int g, const F32* values, int32_t (*levels)[LANES]) {
+      const ScaleAndMin found = searchScaleAndMin(values, levels);
       store(batch.scales + g, found.scale);
       store(batch.mins + g, -found.min);
-    }
+    }, batch);
     float steps[BATCH_GROUPS], offsets[BATCH_GROUPS];
     for (int b = 0; b < count; b++) {
       uint8_t* to = out + (first + b) * 144;
@@ -125,12 +132,8 @@ inline void encodeQ6K(const float* x, int64_t blocks, uint8_t* out) {
   F32 v[BATCH_GROUPS / LANES][GROUP];
   for (int64_t first = 0; first < blocks; first += BATCH_GROUPS / PER_BLOCK, x += BATCH_GROUPS * GROUP) {
     const int count = int(minOf(BATCH_GROUPS / PER_BLOCK, blocks - first)), groups = count * PER_BLOCK;
-    for (int g = 0; g < groups; g += LANES) {
-      const int part = g / LANES;
-      transposeGroups<GROUP>(x + g * GROUP, minOf(LANES, groups - g), v[part]);
-      store(batch.scales + g, searchScale(v[part], batch.levels[part]));
-    }
-    float steps[BATCH_GROUPS];
+    searchGroups<GROUP>(x, groups, v, [&](int g, const F32* values, int32_t (*levels)[LANES]) { store(batch.scales + g, searchScale(values, levels)); }, batch);
+    float steps[BATCH_GROUPS], sizes[BATCH_GROUPS / PER_BLOCK];
     for (int b = 0; b < count; b++) {
       uint8_t* to = out + (first + b) * 210;
       const float* scales = batch.scales + PER_BLOCK * b;
@@ -145,14 +148,13 @@ inline void encodeQ6K(const float* x, int64_t blocks, uint8_t* out) {
         to[192 + j] = uint8_t(scale);
         steps[PER_BLOCK * b + j] = d * float(scale);
       }
+      sizes[b] = maxSize;
       if (maxSize < TINY) std::memset(to, 0, 210);
     }
     for (int g = 0; g < groups; g += LANES) refine<GROUP>(v[g / LANES], load(steps + g), zero(), -32, 31, 32, batch.levels[g / LANES]);
     for (int b = 0; b < count; b++) {
       uint8_t* to = out + (first + b) * 210;
-      float maxSize = 0;
-      for (int j = 0; j < PER_BLOCK; j++) maxSize = std::fabs(batch.scales[PER_BLOCK * b + j]) > maxSize ? std::fabs(batch.scales[PER_BLOCK * b + j]) : maxSize;
-      if (maxSize < TINY) continue;
+      if (sizes[b] < TINY) continue;
       const auto level = [&](int i) { return batch.level(PER_BLOCK * b + i / GROUP, i % GROUP); };
       for (int part = 0; part < 2; part++)
         for (int i = 0; i < 32; i++) {

@@ -160,18 +160,25 @@ const LARGEST = 2 ** 28;
  * @throws {NumericsError} for NaN and infinity, and for values so large that a scale passes f16 (65504)
  */
 export function encodeBlocks(format: BlockFormat, values: Float32Array, out?: Uint8Array): Uint8Array {
+  const blocks = wholeBlocks(format, values);
   checkValues(format, values);
-  return checkScales(format, encodeUnchecked(format, values, out), values.length / BLOCKS[format].values);
+  return checkScales(format, encodeUnchecked(format, values, out), blocks);
 }
 
 /** The same without a look at what the format cannot hold, whose bytes mean nothing. */
 export function encodeUnchecked(format: BlockFormat, values: Float32Array, out?: Uint8Array): Uint8Array {
-  const block = BLOCKS[format], blocks = values.length / block.values, encode = ENCODERS[format];
-  if (!Number.isInteger(blocks)) throw new ShapeError(`Cannot encode ${values.length} values as ${format}: a block has ${block.values}. Choose q8_0, whose blocks have 32, or leave this tensor as it is.`, { op: 'encodeBlocks', shapes: [`[${values.length}]`] });
+  const block = BLOCKS[format], blocks = wholeBlocks(format, values), encode = ENCODERS[format];
   const bytes = out ?? new Uint8Array(blocks * block.bytes), scratch = makeScratch();
   if (bytes.length < blocks * block.bytes) throw new ShapeError(`Cannot encode ${blocks} blocks of ${format}: they take ${blocks * block.bytes} bytes, but there is room for ${bytes.length}.`, { op: 'encodeBlocks', shapes: [`[${values.length}]`, `[${bytes.length}]`] });
   for (let i = 0; i < blocks; i++) encode(values, i * block.values, bytes, i * block.bytes, scratch);
   return bytes;
+}
+
+/** How many blocks values are. @throws {ShapeError} if they are not whole ones */
+export function wholeBlocks(format: BlockFormat, values: Float32Array): number {
+  const block = BLOCKS[format], blocks = values.length / block.values;
+  if (!Number.isInteger(blocks)) throw new ShapeError(`Cannot encode ${values.length} values as ${format}: a block has ${block.values}. Choose q8_0, whose blocks have 32, or leave this tensor as it is.`, { op: 'encodeBlocks', shapes: [`[${values.length}]`] });
+  return blocks;
 }
 
 /** @throws {NumericsError} naming the first value that no block of the format can hold */

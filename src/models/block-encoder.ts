@@ -2,7 +2,7 @@
 // and gives the same bits. Layer: models (pure).
 
 import type { Executor, ProgramHandle } from '../backends/executor.ts';
-import { BLOCKS, checkScales, checkValues, compile, GraphBuilder, type QuantisedFormat } from '../core/index.ts';
+import { BLOCKS, checkScales, checkValues, compile, GraphBuilder, type QuantisedFormat, wholeBlocks } from '../core/index.ts';
 
 /** Values as the bytes of a format, in ggml's order. @throws {NumericsError} (as a rejection) as `encodeBlocks` does */
 export type EncodeBlocks = (format: QuantisedFormat, values: Float32Array) => Promise<Uint8Array>;
@@ -27,11 +27,12 @@ export class BlockEncoder {
 
   /**
    * @param values whole blocks
+   * @throws {ShapeError} if they are not
    * @throws {NumericsError} for NaN and infinity, and for values so large that a scale passes f16 (65504)
    */
   async encode(format: QuantisedFormat, values: Float32Array): Promise<Uint8Array> {
+    const blocks = wholeBlocks(format, values), block = BLOCKS[format], handle = this.#handleOf(format), most = RUN_VALUES / block.values;
     checkValues(format, values);
-    const block = BLOCKS[format], handle = this.#handleOf(format), blocks = values.length / block.values, most = RUN_VALUES / block.values;
     const out = new Uint8Array(blocks * block.bytes);
     for (let from = 0; from < blocks; from += most) {
       const n = Math.min(most, blocks - from);

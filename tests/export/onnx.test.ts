@@ -11,6 +11,7 @@ import { CapacityError, InterruptedError } from '../../src/base/errors.ts';
 import { onnxModel, saveOnnx } from '../../src/export/index.ts';
 import { createModel, FAMILIES, initialise, loadModel } from '../../src/models/index.ts';
 import { strangerPath } from '../strangers.ts';
+import { distance, GOLDEN_MODELS, goldenFolder, readGolden } from '../golden-models.ts';
 
 interface Ort {
   readonly env: { readonly wasm: { numThreads: number }; logLevel: string };
@@ -27,12 +28,6 @@ interface Session {
   release(): Promise<void>;
 }
 
-interface Golden {
-  readonly prompt: number[];
-  readonly logits: number[];
-  readonly greedy: number[];
-}
-
 const path = strangerPath('onnxruntime-web/wasm');
 const ort = path === undefined ? undefined : ((await import(pathToFileURL(path).href)) as { default?: Ort } & Ort);
 const runtime = ort?.default ?? ort;
@@ -43,18 +38,6 @@ if (runtime !== undefined) {
 
 const scratch = mkdtempSync(join(tmpdir(), 'athanor-onnx-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
-
-const folderOf = (name: string): string => new URL(`../golden/models/${name}`, import.meta.url).pathname;
-const names = readdirSync(folderOf(''), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
-
-const error = (a: Float32Array, b: ArrayLike<number>): number => {
-  let apart = 0, size = 0;
-  for (let i = 0; i < b.length; i++) {
-    apart += (a[i]! - b[i]!) ** 2;
-    size += b[i]! ** 2;
-  }
-  return a.length === b.length ? Math.sqrt(apart / size) : Infinity;
-};
 
 const longs = (rows: readonly (readonly number[])[]): OrtTensor => new runtime!.Tensor('int64', BigInt64Array.from(rows.flat().map(BigInt)), [rows.length, rows[0]!.length]);
 
@@ -87,7 +70,7 @@ const ones = (n: number): number[] => new Array<number>(n).fill(1);
 
 /** @param length of the longest text: the rotary frequencies of some families depend on it */
 async function open(name: string, length: number): Promise<Running> {
-  const loaded = loadModel(folderOf(name)), file = join(scratch, `${name}.onnx`), maxLength = Math.min(length, loaded.model.dims.maxPositions);
+  const loaded = loadModel(goldenFolder(name)), file = join(scratch, `${name}.onnx`), maxLength = Math.min(length, loaded.model.dims.maxPositions);
   try {
     await saveOnnx(file, loaded.model, { read: loaded.read, maxLength });
   } finally {
@@ -96,13 +79,13 @@ async function open(name: string, length: number): Promise<Running> {
   return new Running(await runtime!.InferenceSession.create(readFileSync(file)), file);
 }
 
-describe.skipIf(runtime === undefined).each(names)(`%s in ONNX Runtime${runtime === undefined ? ' (onnxruntime-web is not installed)' : ''}`, (name) => {
-  const golden = JSON.parse(readFileSync(join(folderOf(name), 'golden.json'), 'utf8')) as Golden, { prompt } = golden;
+describe.skipIf(runtime === undefined).each(GOLDEN_MODELS)(`%s in ONNX Runtime${runtime === undefined ? ' (onnxruntime-web is not installed)' : ''}`, (name) => {
+  const golden = readGolden(name), { prompt } = golden;
 
   it('gives the logits of transformers, in one run and from a cache, and its greedy text', async () => {
     const n = prompt.length, whole = await open(name, n + golden.greedy.length);
     const { data, dims } = await whole.step([prompt], [range(0, n)], [ones(n)]), vocabulary = dims[2]!;
-    expect(error(data, golden.logits)).toBeLessThan(1e-4);
+    expect(distance(data, golden.logits)).toBeLessThan(1e-4);
     const greedy: number[] = [];
     for (let last = data.subarray(-vocabulary); greedy.length < golden.greedy.length;) {
       greedy.push(last.indexOf(Math.max(...last)));
@@ -118,8 +101,8 @@ describe.skipIf(runtime === undefined).each(names)(`%s in ONNX Runtime${runtime 
     const mask = [ones(prompt.length), [...new Array<number>(pad).fill(0), ...ones(cut.length)]];
     const { data, dims } = await running.step([prompt, [...new Array<number>(pad).fill(0), ...cut]], [range(0, prompt.length), [...new Array<number>(pad).fill(0), ...range(0, cut.length)]], mask);
     const vocabulary = dims[2]!, alone = golden.logits.slice(0, cut.length * vocabulary);
-    expect(error(data.subarray(0, prompt.length * vocabulary), golden.logits)).toBeLessThan(1e-4);
-    expect(error(data.subarray((prompt.length + pad) * vocabulary), alone)).toBeLessThan(1e-4);
+    expect(distance(data.subarray(0, prompt.length * vocabulary), golden.logits)).toBeLessThan(1e-4);
+    expect(distance(data.subarray((prompt.length + pad) * vocabulary), alone)).toBeLessThan(1e-4);
     await running.session.release();
   });
 });
@@ -152,8 +135,8 @@ describe('saveOnnx()', () => {
     await saveOnnx(two, model, { read, inlineBytes: 1000 });
     await saveOnnx(half, model, { read, weightType: 'f16' });
     const exact = await run(one);
-    expect(error(await run(two, [{ path: 'two.onnx_data', data: readFileSync(`${two}_data`) }]), exact)).toBe(0);
-    expect(error(await run(half), exact)).toBeLessThan(2e-3);
+    expect(distance(await run(two, [{ path: 'two.onnx_data', data: readFileSync(`${two}_data`) }]), exact)).toBe(0);
+    expect(distance(await run(half), exact)).toBeLessThan(2e-3);
     expect(statSync(half).size).toBeLessThan(0.75 * statSync(one).size);
   });
 

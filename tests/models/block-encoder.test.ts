@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/backends/native/addon.ts';
 import { NativeExecutor } from '../../src/backends/native/index.ts';
 import { ReferenceExecutor } from '../../src/backends/reference/index.ts';
-import { BackendError, NumericsError } from '../../src/base/errors.ts';
+import { BackendError, NumericsError, ShapeError } from '../../src/base/errors.ts';
 import { Random } from '../../src/base/random.ts';
 import { BLOCKS, encodeBlocks, QUANTISED } from '../../src/core/index.ts';
 import { BlockEncoder } from '../../src/models/block-encoder.ts';
@@ -54,6 +54,10 @@ describe.each([...(isas().length === 0 ? ['native (not built)'] : isas()), 'refe
     const found = await encoder.encode(format, values);
     const bad = found.findIndex((byte, i) => byte !== expected[i]);
     expect(bad < 0 ? 'equal' : `byte ${bad % BLOCKS[format].bytes} of block ${Math.floor(bad / BLOCKS[format].bytes)}: ${found[bad]} for ${expected[bad]}`).toBe('equal');
+  });
+
+  it.skipIf(skipped)('refuses values that are not whole blocks', async () => {
+    await expect(encoder.encode('q8_0', new Float32Array(33))).rejects.toThrow(ShapeError);
   });
 
   it.skipIf(skipped)('refuses what no block can hold, naming the block', async () => {

@@ -1,8 +1,6 @@
 // The golden models (tests/golden/models) as programs: float32 on executors, prefill and cached decoding, against what
 // transformers computed in float64.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Executor } from '../../src/backends/executor.ts';
 import { NativeExecutor } from '../../src/backends/native/index.ts';
@@ -12,28 +10,7 @@ import { compile } from '../../src/core/index.ts';
 import { Decoder } from '../../src/engine/index.ts';
 import { loadModel, scoreGraph } from '../../src/models/index.ts';
 import { argmax, packed } from './run-model.ts';
-
-interface Golden {
-  readonly prompt: number[];
-  readonly hidden: number[];
-  readonly logits: number[];
-  readonly greedy: number[];
-  readonly last: number[];
-}
-
-const folderOf = (name: string): string => new URL(`../golden/models/${name}`, import.meta.url).pathname;
-const names = readdirSync(folderOf(''), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
-
-/** ‖a − b‖ / ‖b‖. */
-function distance(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  if (actual.length !== expected.length) return Infinity;
-  let difference = 0, size = 0;
-  for (let i = 0; i < expected.length; i++) {
-    difference += (actual[i]! - expected[i]!) ** 2;
-    size += expected[i]! ** 2;
-  }
-  return Math.sqrt(difference / size);
-}
+import { distance, GOLDEN_MODELS, goldenFolder, readGolden } from '../golden-models.ts';
 
 function openNative(): NativeExecutor | undefined {
   try {
@@ -47,9 +24,9 @@ function openNative(): NativeExecutor | undefined {
 const executors: [string, () => Executor | undefined][] = [['native', openNative], ['reference', () => new ReferenceExecutor()]];
 
 describe.each(executors)('on the %s executor', (backend, open) => {
-  describe.each(names)('%s', (name) => {
-    const golden = JSON.parse(readFileSync(join(folderOf(name), 'golden.json'), 'utf8')) as Golden, executor = open();
-    const loaded = loadModel(folderOf(name)), { model } = loaded;
+  describe.each(GOLDEN_MODELS)('%s', (name) => {
+    const golden = readGolden(name), executor = open();
+    const loaded = loadModel(goldenFolder(name)), { model } = loaded;
     afterAll(() => {
       loaded.close();
       executor?.close();

@@ -1,6 +1,6 @@
 // Checkpoints made by transformers (tests/golden/models/make.py): the same logits, hidden states and greedy continuation.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,30 +8,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { State } from '../../src/core/index.ts';
 import { createModel, FAMILIES, initialise, loadModel, modelOfSection, saveModel, type Model } from '../../src/models/index.ts';
 import { argmax, Decoder, relativeError, scoreAll, values, type Values } from './run-model.ts';
+import { GOLDEN_MODELS, goldenFolder, readGolden } from '../golden-models.ts';
 
-interface Golden {
-  readonly prompt: number[];
-  readonly hidden: number[];
-  readonly logits: number[];
-  readonly greedy: number[];
-  /** Logits that the last token was chosen by. */
-  readonly last: number[];
-}
-
-const folderOf = (name: string): string => new URL(`../golden/models/${name}`, import.meta.url).pathname;
 const scratch = mkdtempSync(join(tmpdir(), 'athanor-golden-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-const names = readdirSync(folderOf(''), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
-
 it('every family has a golden model', () => {
-  const covered = new Set(names.map((name) => (JSON.parse(readFileSync(join(folderOf(name), 'config.json'), 'utf8')) as { model_type: string }).model_type));
+  const covered = new Set(GOLDEN_MODELS.map((name) => (JSON.parse(readFileSync(join(goldenFolder(name), 'config.json'), 'utf8')) as { model_type: string }).model_type));
   for (const modelType of Object.keys(FAMILIES)) expect(covered, modelType).toContain(modelType);
 });
 
-describe.each(names)('%s', (name) => {
-  const golden = JSON.parse(readFileSync(join(folderOf(name), 'golden.json'), 'utf8')) as Golden;
-  const loaded = loadModel(folderOf(name)), { model } = loaded;
+describe.each(GOLDEN_MODELS)('%s', (name) => {
+  const golden = readGolden(name);
+  const loaded = loadModel(goldenFolder(name)), { model } = loaded;
   const weights: Values = Object.fromEntries(model.states.map((state) => [state.id, values(state.meta.shape, loaded.read(state))]));
   afterAll(() => loaded.close());
 
