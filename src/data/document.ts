@@ -11,13 +11,31 @@ export type Document = {
   text: string;
   /** Size of the text in UTF-8. */
   bytes: number;
+  /** Where it was read; absent in texts that a program made. */
+  origin?: Origin;
+  /** SPDX identifier, or the licence as the source words it; absent where it is not known. */
+  licence?: string;
+  /** What is known beside the text: title, author, date (ISO 8601), language (BCP 47), url, label … */
+  meta?: Meta;
+};
+
+/** Names in lower camel case; values are JSON's, flat. */
+export type Meta = Readonly<Record<string, string | number | boolean>>;
+
+/** The place that a document was read from, precise enough to find it again. */
+export type Origin = {
+  /** The source's name in the recipe. */
+  source: string;
+  /** File below the source, or address; `!` leads into an archive: `crawl.zip!2024/a.warc.gz`. */
+  file: string;
+  /** Record of the file, from 0: a row, a page of a dump, a record of an archive. Absent if the file is one document. */
+  record?: number;
+  /** Of the file's raw bytes, where they were read to the end. */
+  sha256?: string;
 };
 
 /** A stream of documents: arrays and generators of both kinds will do. */
 export type Documents = Iterable<Document> | AsyncIterable<Document>;
-
-/** A stage of the pipeline: takes a stream of documents and gives one. */
-export type Stage = (documents: Documents) => AsyncIterable<Document>;
 
 /**
  * The group of a file: its package where it lies under node_modules (by name, so that two versions go together), else its
