@@ -7,7 +7,9 @@ import type { Model } from '../models/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { CacheSlots } from './cache-slots.ts';
 import { Decoder, type NewToken } from './decoder.ts';
-import { likeliest, logSumExp, sample, samplingSchema, type Alternative, type Sampling } from './sampler.ts';
+import type { Constraint } from './constraint.ts';
+import { likeliest, logSumExp, argmax, type Alternative } from './likelihood.ts';
+import { Sampler, SamplerMemory, samplingSchema, type LogitBias, type Sampling } from './sampler.ts';
 import { StopMatcher } from './stop-matcher.ts';
 
 export interface EngineOptions {
@@ -34,6 +36,15 @@ export interface GenerateOptions extends Partial<Sampling> {
   readonly maxTokens?: number;
   /** Texts that end the answer; they are not part of it. */
   readonly stop?: readonly string[];
+  /** Tokens that end the answer, besides the model's own. */
+  readonly stopIds?: readonly number[];
+  /** Added to the logits of some tokens: −100 forbids, in practice, and 100 all but forces. */
+  readonly logitBias?: LogitBias;
+  /**
+   * What the answer must be. It is valid if it ends with `stop`; with `length` it was cut short. The request uses it up: give
+   * each its own (`fork`).
+   */
+  readonly constraint?: Constraint;
   /** Report log-probabilities, with this many alternatives for each token. */
   readonly logprobs?: number;
   readonly signal?: AbortSignal;
@@ -48,6 +59,40 @@ export interface Part {
   readonly alternatives: readonly (readonly Alternative[])[];
   /** On the last part only. `stop`: a stop token or text; `length`: no room was left. */
   readonly finishReason?: 'stop' | 'length';
+  /** On the last part only. */
+  readonly usage?: Usage;
+}
+
+/** Tokens of a request. */
+export interface Usage {
+  readonly promptTokens: number;
+  /** Of the prompt, those whose keys and values were there already. */
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+}
+
+/** What an engine is doing. */
+export interface EngineStats {
+  /** Requests with a place in the batch. */
+  readonly running: number;
+  readonly waiting: number;
+  /** Positions of one block of the KV cache. */
+  readonly blockSize: number;
+  readonly totalBlocks: number;
+  /** Blocks that running requests hold. */
+  readonly usedBlocks: number;
+  /** Blocks that are kept for prompts that begin alike. */
+  readonly cachedBlocks: number;
+  /** Prompt tokens since the start, and those of them found in the cache. */
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  readonly steps: number;
+  /** Requests that gave their blocks back for others, and began again. */
+  readonly preemptions: number;
+  /** Tokens that speculation proposed, and those of them that were right. */
+  readonly draftTokens: number;
+  readonly acceptedTokens: number;
 }
 
 /** A request on its way. */
@@ -56,7 +101,9 @@ interface Sequence {
   readonly nPrompt: number;
   readonly slots: Int32Array;
   readonly seq: number;
-  readonly sampling: Sampling;
+  readonly sampler: Sampler;
+  readonly stopIds: ReadonlySet<number>;
+  readonly constraint: Constraint | undefined;
   readonly limit: number;
   readonly nAlternatives: number | undefined;
   readonly stops: StopMatcher;
@@ -75,6 +122,9 @@ export class Engine {
   readonly #slots: CacheSlots;
   readonly #tokenizer: Tokenizer | undefined;
   readonly #stopIds: ReadonlySet<number>;
+  readonly #memory: SamplerMemory;
+  readonly #mask: Uint32Array;
+  readonly #counts = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, steps: 0, preemptions: 0, draftTokens: 0, acceptedTokens: 0 };
   readonly #freeSeqs: number[];
   readonly #running: Sequence[] = [];
   readonly #waiting: (() => void)[] = [];
@@ -88,6 +138,8 @@ export class Engine {
     this.#slots = new CacheSlots(slots);
     this.#tokenizer = options.tokenizer;
     this.#stopIds = new Set(options.stopIds ?? []);
+    this.#memory = new SamplerMemory(this.#decoder.vocabSize);
+    this.#mask = new Uint32Array(Math.ceil(this.#decoder.vocabSize / 32));
     this.#freeSeqs = Array.from({ length: maxSeqs }, (_, i) => maxSeqs - 1 - i);
   }
 
@@ -119,15 +171,21 @@ export class Engine {
     }
   }
 
+  stats(): EngineStats {
+    const total = this.#decoder.maxSeqs * this.#decoder.maxLength;
+    return { running: this.#running.length, waiting: this.#waiting.length, blockSize: 1, totalBlocks: total, usedBlocks: total - this.#slots.free, cachedBlocks: 0, ...this.#counts };
+  }
+
   /** The whole answer at once. */
   async complete(prompt: string | readonly number[], options: GenerateOptions = {}): Promise<Required<Part>> {
-    const whole = { text: '', ids: [] as number[], logprobs: [] as number[], alternatives: [] as (readonly Alternative[])[], finishReason: 'length' as 'stop' | 'length' };
+    const whole = { text: '', ids: [] as number[], logprobs: [] as number[], alternatives: [] as (readonly Alternative[])[], finishReason: 'length' as 'stop' | 'length', usage: { promptTokens: 0, cachedTokens: 0, completionTokens: 0 } as Usage };
     for await (const part of this.generate(prompt, options)) {
       whole.text += part.text;
       whole.ids.push(...part.ids);
       whole.logprobs.push(...part.logprobs);
       whole.alternatives.push(...part.alternatives);
       if (part.finishReason) whole.finishReason = part.finishReason;
+      if (part.usage) whole.usage = part.usage;
     }
     return whole;
   }
@@ -168,7 +226,7 @@ export class Engine {
       const next = ids[position + 1];
       if (next === undefined) break;
       logprob += logits[next]! - logSumExp(logits);
-      isGreedy &&= sample(logits, [], { ...samplingSchema.parse({}), temperature: 0 }, 0) === next;
+      isGreedy &&= argmax(logits) === next;
     }
     return { logprob, tokens: ids.length - nPrompt, isGreedy };
   }
@@ -222,7 +280,8 @@ export class Engine {
   }
 
   async #admit(ids: number[], options: GenerateOptions): Promise<Sequence> {
-    const { maxTokens = 128, stop = [], logprobs, signal: _signal, ...sampling } = options;
+    const { maxTokens = 128, stop = [], stopIds = [], logitBias = {}, constraint, logprobs, signal: _signal, ...sampling } = options;
+    const sampler = new Sampler(samplingSchema.parse(sampling), this.#memory, { prompt: ids, logitBias });
     const room = await this.#room(ids, ids.length + maxTokens);
     if (this.#closed) {
       this.#release(room.seq, room.slots);
@@ -233,7 +292,9 @@ export class Engine {
       ...room,
       ids,
       nPrompt: ids.length,
-      sampling: samplingSchema.parse(sampling),
+      sampler,
+      stopIds: stopIds.length === 0 ? this.#stopIds : new Set([...this.#stopIds, ...stopIds]),
+      constraint,
       limit: Math.min(ids.length + maxTokens, this.#decoder.maxLength),
       nAlternatives: logprobs,
       stops: new StopMatcher(stop),
@@ -246,7 +307,8 @@ export class Engine {
       wake: () => {},
     };
     this.#running.push(sequence);
-    if (ids.length >= sequence.limit) this.#emit(sequence, undefined, 'length');
+    this.#counts.promptTokens += ids.length;
+    if (ids.length >= sequence.limit || constraint?.mustEnd === true) this.#emit(sequence, undefined, constraint?.mustEnd === true ? 'stop' : 'length');
     return sequence;
   }
 
@@ -254,6 +316,7 @@ export class Engine {
     await Promise.resolve(); // let what was asked for together start together
     while (this.#running.length > 0) {
       const batch = this.#schedule();
+      this.#counts.steps++;
       try {
         this.#postprocess(batch, await this.#decoder.run(batch.flatMap(({ tokens }) => tokens)));
       } catch (error) {
@@ -288,19 +351,40 @@ export class Engine {
       if (tokens.at(-1)?.logits !== true) continue;
       const mine = logits.subarray(row * this.#decoder.vocabSize, ++row * this.#decoder.vocabSize);
       if (sequence.done) continue;
-      const id = sample(mine, sequence.ids, sequence.sampling, sequence.ids.length - sequence.nPrompt);
-      if (this.#stopIds.has(id)) this.#emit(sequence, undefined, 'stop');
-      else this.#accept(sequence, id, mine);
+      try {
+        const id = this.#choose(sequence, mine);
+        if (sequence.stopIds.has(id)) this.#emit(sequence, undefined, 'stop');
+        else this.#accept(sequence, id, mine);
+      } catch (error) {
+        this.#finish(sequence, error);
+      }
     }
+  }
+
+  /** The next token; where a constraint allows none, the answer ends or has failed. */
+  #choose({ sampler, constraint, stopIds, ids, nPrompt }: Sequence, logits: Float32Array): number {
+    if (!constraint) return sampler.choose(logits, ids.length - nPrompt);
+    constraint.fillMask(this.#mask);
+    for (const id of stopIds) {
+      if (constraint.canEnd) this.#mask[id >> 5]! |= 1 << (id & 31);
+      else this.#mask[id >> 5]! &= ~(1 << (id & 31));
+    }
+    if (this.#mask.every((word) => word === 0)) throw new ConfigError('Cannot go on: the constraint allows no token here, and no end. It cannot be met with this vocabulary.', { path: 'constraint' });
+    const id = sampler.choose(logits, ids.length - nPrompt, this.#mask);
+    if (!stopIds.has(id) && !constraint.accept(id)) throw new ConfigError(`Cannot go on: the constraint refuses the token ${id}, which its own mask allows.`, { path: 'constraint' });
+    return id;
   }
 
   #accept(sequence: Sequence, id: number, logits: Float32Array): void {
     sequence.ids.push(id);
+    sequence.sampler.accept(id);
+    this.#counts.completionTokens++;
     const n = sequence.nAlternatives;
     const chosen = n === undefined ? { id } : { id, logprob: logits[id]! - logSumExp(logits), alternatives: n > 0 ? likeliest(logits, n) : [] };
     const { text, stopped } = sequence.stops.push(sequence.push(id));
     const full = sequence.ids.length >= sequence.limit;
-    this.#emit(sequence, { ...chosen, text }, stopped ? 'stop' : full ? 'length' : undefined, stopped);
+    const ends = sequence.constraint ? sequence.constraint.mustEnd : stopped;
+    this.#emit(sequence, { ...chosen, text }, ends ? 'stop' : full || stopped ? 'length' : undefined, stopped);
   }
 
   /** Queues a part; with a reason it is the last one, and what the decoder and the stop matcher held back comes with it. */
@@ -315,7 +399,7 @@ export class Engine {
       ids: token ? [token.id] : [],
       logprobs: token?.logprob === undefined ? [] : [token.logprob],
       alternatives: token?.alternatives ? [token.alternatives] : [],
-      ...(finishReason ? { finishReason } : {}),
+      ...(finishReason ? { finishReason, usage: { promptTokens: sequence.nPrompt, cachedTokens: 0, completionTokens: sequence.ids.length - sequence.nPrompt } } : {}),
     });
     if (finishReason) this.#finish(sequence);
     sequence.wake();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { argmax, likeliest, logSumExp, sample, samplingSchema, type Sampling } from '../../src/engine/index.ts';
+import { argmax, likeliest, logSumExp, sample, Sampler, SamplerMemory, samplingSchema, type LogitBias, type Sampling } from '../../src/engine/index.ts';
 
 const options = (given: Partial<Sampling> = {}): Sampling => samplingSchema.parse(given);
 const logits = Float32Array.of(2, 1, 0, -1, 0.5, -3);
@@ -8,7 +8,8 @@ const logits = Float32Array.of(2, 1, 0, -1, 0.5, -3);
 /** How often each id is drawn over many positions of one request. */
 function frequencies(given: Partial<Sampling>, draws = 20_000, scores = logits, history: number[] = []): number[] {
   const counts = new Array<number>(scores.length).fill(0);
-  for (let position = 0; position < draws; position++) counts[sample(scores, history, options(given), position)]!++;
+  const sampler = new Sampler(options(given), new SamplerMemory(scores.length), { prompt: history });
+  for (let position = 0; position < draws; position++) counts[sampler.choose(scores, position)]!++;
   return counts.map((count) => count / draws);
 }
 
@@ -62,6 +63,8 @@ describe('sample()', () => {
       topP: fc.double({ min: 0.01, max: 1, noNaN: true }),
       minP: fc.double({ min: 0, max: 1, noNaN: true }),
       repetitionPenalty: fc.double({ min: 0.5, max: 3, noNaN: true }),
+      frequencyPenalty: fc.double({ min: -2, max: 2, noNaN: true }),
+      presencePenalty: fc.double({ min: -2, max: 2, noNaN: true }),
       seed: fc.nat(),
     });
     fc.assert(fc.property(scores, settings, fc.nat(1000), (values, given, position) => {
@@ -71,6 +74,62 @@ describe('sample()', () => {
       expect(id).toBeLessThan(values.length);
       expect(given32).toEqual(before);
     }));
+  });
+});
+
+/** How often a request draws each id, after an answer of `answer`. */
+function sampled(given: Partial<Sampling>, { answer = [], logitBias = {}, allowed, draws = 20_000 }: { answer?: number[]; logitBias?: LogitBias; allowed?: number[]; draws?: number }): number[] {
+  const sampler = new Sampler(options(given), new SamplerMemory(logits.length), { prompt: [5, 5, 1], logitBias }), counts = new Array<number>(logits.length).fill(0);
+  for (const id of answer) sampler.accept(id);
+  const mask = allowed && Uint32Array.of(allowed.reduce((bits, id) => bits | (1 << id), 0));
+  for (let position = 0; position < draws; position++) counts[sampler.choose(logits, position, mask)]!++;
+  return counts.map((count) => count / draws);
+}
+
+describe('Sampler', () => {
+  it('takes the frequency penalty for each time that the answer has a token, prompts not counted', () => {
+    expectClose(sampled({ frequencyPenalty: 0.5 }, { answer: [0, 0, 4] }), softmax([1, 1, 0, -1, 0, -3]));
+  });
+
+  it('takes the presence penalty once', () => {
+    expectClose(sampled({ presencePenalty: 1.5, frequencyPenalty: -0.25 }, { answer: [0, 0, 4] }), softmax([1, 1, 0, -1, -0.75, -3]));
+  });
+
+  it('adds the bias before penalties and temperature', () => {
+    expectClose(sampled({ temperature: 2, repetitionPenalty: 2 }, { logitBias: { 2: 3, 0: -100 } }), softmax([-98, 0.5, 3, -1, 0.5, -6], 2));
+    expect(sampled({}, { logitBias: { 3: 100 }, draws: 50 })[3]).toBe(1);
+  });
+
+  it('chooses among what a mask allows, whatever the cuts', () => {
+    const p = softmax(logits);
+    expectClose(sampled({}, { allowed: [2, 3, 5] }), only([2, 3, 5], p));
+    expectClose(sampled({ topP: 0.99999999 }, { allowed: [2, 3] }), only([2, 3], p));
+    expectClose(sampled({ topK: 4 }, { allowed: [2, 3, 5] }), only([2, 3, 5], p));
+    expect(sampled({ temperature: 0 }, { allowed: [5], draws: 1 })[5]).toBe(1);
+  });
+
+  it('refuses a bias for what is no token', () => {
+    const make = (logitBias: LogitBias) => () => new Sampler(options(), new SamplerMemory(6), { logitBias });
+    expect(make({ 6: 1 })).toThrow(/token 6: give a number for an id of 0 to 5/);
+    expect(make({ 1: NaN })).toThrow(/bias NaN/);
+  });
+
+  it('cuts a large vocabulary as sorting all of it does', () => {
+    const scores = Float32Array.from({ length: 1500 }, (_, id) => 6 * Math.sin(id * 12.9898) + Math.cos(id)), order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]! || a - b);
+    const p = softmax(scores, 0.7), memory = new SamplerMemory(scores.length);
+    for (const cuts of [{ topP: 0.5 }, { topP: 0.97 }, { topK: 40, topP: 0.9 }, { minP: 0.3 }, { topK: 300 }, { topP: 0.9, minP: 0.5 }]) {
+      const { topK = 0, topP = 1, minP = 0 } = cuts as Partial<Sampling>, within = topK === 0 ? order : order.slice(0, topK);
+      const all = within.reduce((sum, id) => sum + p[id]!, 0);
+      let sum = 0;
+      const kept = within.filter((id, i) => {
+        const keep = i === 0 || (sum < topP * all && p[id]! >= minP * p[order[0]!]!);
+        sum += keep ? p[id]! : Infinity;
+        return keep;
+      });
+      const sampler = new Sampler(options({ ...cuts, temperature: 0.7 }), memory), drawn = new Set(Array.from({ length: 1500 }, (_, i) => sampler.choose(scores, i)));
+      expect([...drawn].every((id) => kept.includes(id)), JSON.stringify(cuts)).toBe(true);
+      if (kept.length < 40) expect(drawn.size).toBe(kept.length);
+    }
   });
 });
 
