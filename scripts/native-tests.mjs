@@ -17,7 +17,7 @@ const DEBUG = ['-O1', '-g1', '-fno-omit-frame-pointer']; // lines for reports, n
  * ThreadSanitizer is slow: one is enough. Guard pages are for the released code of the best set; AddressSanitizer sees all.
  */
 const FLAVOURS = {
-  address: { compile: [...DEBUG, '-fsanitize=address,undefined', '-fno-sanitize-recover=all'], link: ['-fsanitize=address,undefined'], runs: [{}] },
+  address: { compile: [...DEBUG, '-fsanitize=address,undefined', '-fno-sanitize=null,object-size', '-fno-sanitize-recover=all'], link: ['-fsanitize=address,undefined'], runs: [{}] },
   thread: { compile: [...DEBUG, '-fsanitize=thread'], link: ['-fsanitize=thread'], runs: [{}], isas: 1 },
   guard: { compile: ['-O3'], link: [], runs: [{ ATHANOR_GUARD_PAGES: 'end' }, { ATHANOR_GUARD_PAGES: 'start' }], isas: 1 },
 };
