@@ -1,39 +1,14 @@
-// A model folder or GGUF file, ready to be asked: weights, tokenizer, ids that end a text. Layer: cli.
+// Words that name a model: a folder, a run, a GGUF file, a hub's name. Layer: cli.
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { ConfigError, FormatError } from '../base/errors.ts';
-import type { Executor } from '../backends/executor.ts';
-import { Engine, type EngineOptions } from '../engine/index.ts';
-import { CONFIG_FILE, foreignKind, isGguf, isHubName, loadGguf, loadModel, PICKLE_NAME, PICKLE_REASON, ReadableFile, WEIGHTS_FILE, withWeightTypes, type LoadedModel, type Model, type WeightType } from '../models/index.ts';
-import { loadChatTemplates, loadTokenizer, TOKENIZER_FILE, type ChatTemplateSource, type Tokenizer } from '../tokenizer/index.ts';
-import { listCheckpoints } from '../train/checkpoint.ts';
+import { CONFIG_FILE, foreignKind, isGguf, isHubName, loadGguf, PICKLE_NAME, PICKLE_REASON, ReadableFile, WEIGHTS_FILE, type WeightType } from '../models/index.ts';
+import { modelFolder, openLocal, type OpenModel } from '../serve/open-model.ts';
+import { loadTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import type { ArgumentSpec, Io } from './command.ts';
-import { GENERATION_FILE } from './prepare-data.ts';
 
-/** An opened model. Its matrices have the types that the file has; `full` has all in f32, as for training. */
-export interface OpenModel extends LoadedModel {
-  readonly full: Model;
-  /** The model folder or file. */
-  readonly path: string;
-  readonly tokenizer: Tokenizer | undefined;
-  readonly stopIds: readonly number[];
-  readonly beginId: number | undefined;
-  readonly chatTemplates: ChatTemplateSource | undefined;
-}
-
-/**
- * The model folder that a path stands for: itself, or the model of a run, or the last checkpoint of an unfinished run.
- */
-export function modelFolder(path: string, io?: Io): string {
-  if (existsSync(join(path, CONFIG_FILE))) return path;
-  const finished = join(path, 'model');
-  if (existsSync(join(finished, CONFIG_FILE))) return finished;
-  const [last] = listCheckpoints(join(path, 'checkpoints'));
-  if (last === undefined) return path;
-  io?.note(`The run in "${path}" is not finished: using its checkpoint of step ${last.step}.`);
-  return last.path;
-}
+export { openEngine, openLocal, type OpenModel } from '../serve/open-model.ts';
 
 /** The word that says which model. */
 export const MODEL_ARGUMENT: ArgumentSpec = { name: 'MODEL', about: 'a model folder, a run folder, a GGUF file, or hub:owner/name[@revision]' };
@@ -49,7 +24,7 @@ export interface LocalModel {
 export async function localModel(word: string, io: Io): Promise<LocalModel> {
   if (isHubName(word)) return (await import('./hub-model.ts')).openHubModel(word, io);
   if (isGguf(word)) return { path: word, commit: null };
-  if (statSync(word, { throwIfNoEntry: false })?.isFile() !== true) return { path: modelFolder(word, io), commit: null };
+  if (statSync(word, { throwIfNoEntry: false })?.isFile() !== true) return { path: modelFolder(word, (text) => io.note(text)), commit: null };
   if (basename(word) === WEIGHTS_FILE || word.endsWith(`.${WEIGHTS_FILE}.index.json`) || basename(word) === CONFIG_FILE) return { path: dirname(word), commit: null };
   throw unreadable(word);
 }
@@ -70,34 +45,7 @@ function unreadable(path: string): FormatError {
  * @throws {StorageError | FormatError} if a file is missing or damaged
  */
 export async function openModel(word: string, io: Io, types?: (stored: WeightType) => WeightType): Promise<OpenModel> {
-  return openLocal((await localModel(word, io)).path, io, types);
-}
-
-/** Opens a model folder or a GGUF file. */
-export function openLocal(path: string, io?: Io, types?: (stored: WeightType) => WeightType): OpenModel {
-  const opened = isGguf(path) ? openGguf(path, io) : openFolder(path), { loaded } = opened;
-  const model = withWeightTypes(loaded.model, (state) => (types ?? ((stored) => stored))(loaded.storedType(state)));
-  return { ...loaded, model, full: loaded.model, path: opened.path, tokenizer: opened.tokenizer, stopIds: idsOf(opened.ids['eos_token_id']), beginId: idsOf(opened.ids['bos_token_id'])[0], chatTemplates: opened.chatTemplates };
-}
-
-interface Opened {
-  readonly path: string;
-  readonly loaded: LoadedModel;
-  readonly tokenizer: Tokenizer | undefined;
-  readonly chatTemplates: ChatTemplateSource | undefined;
-  readonly ids: Readonly<Record<string, unknown>>;
-}
-
-function openFolder(folder: string): Opened {
-  const loaded = loadModel(folder), tokenizer = existsSync(join(folder, TOKENIZER_FILE)) ? loadTokenizer(folder) : undefined;
-  return { path: folder, loaded, tokenizer, chatTemplates: loadChatTemplates(folder), ids: { ...loaded.rest, ...readGeneration(join(folder, GENERATION_FILE)) } };
-}
-
-function openGguf(path: string, io: Io | undefined): Opened {
-  const loaded = loadGguf(path), { tokenizer, chatTemplates } = loaded;
-  if (typeof tokenizer !== 'string') return { path, loaded, tokenizer, chatTemplates, ids: loaded.rest };
-  io?.note(`No text with "${path}", only token ids: ${tokenizer}.`);
-  return { path, loaded, tokenizer: undefined, chatTemplates, ids: loaded.rest };
+  return openLocal((await localModel(word, io)).path, (text) => io.note(text), types);
 }
 
 /** The tokenizer that a path stands for: a tokenizer.json, a model folder or run, a GGUF file. */
@@ -109,28 +57,6 @@ export async function openTokenizer(word: string, io: Io): Promise<Tokenizer> {
   close();
   if (typeof tokenizer === 'string') throw new ConfigError(`Cannot tokenize with "${path}": ${tokenizer}. Use the model folder that it was made from.`);
   return tokenizer;
-}
-
-function readGeneration(path: string): Record<string, unknown> {
-  if (!existsSync(path)) return {};
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
-  } catch (cause) {
-    throw new FormatError(`Cannot read "${path}": it is not valid JSON. Get another copy of it, or delete it.`, { path, cause });
-  }
-}
-
-const idsOf = (value: unknown): number[] => (Array.isArray(value) ? value : [value]).filter((id): id is number => Number.isInteger(id));
-
-/** An engine over an opened model. */
-export function openEngine(open: OpenModel, executor: Executor, options: Partial<EngineOptions> = {}): Engine {
-  return new Engine(open.model, {
-    executor,
-    read: open.readStored,
-    stopIds: open.stopIds,
-    ...(open.tokenizer === undefined ? {} : { tokenizer: open.tokenizer }),
-    ...options,
-  });
 }
 
 /** Numbers with commas or spaces between them. @throws {ConfigError} */

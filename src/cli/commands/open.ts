@@ -61,7 +61,7 @@ function describe(model: string, path: string, commit: string | null, target: Ta
 
 function tryOpening(path: string, io: Io): OpenModel | { readonly reason: string } {
   try {
-    return openLocal(path, io);
+    return openLocal(path, (text) => io.note(text));
   } catch (error) {
     if (!(error instanceof AthanorError)) throw error;
     return { reason: (error as FormatError).message };

@@ -1,0 +1,9 @@
+// The shape of a fault by the path that was asked: each client knows one. Layer: serve (pure).
+
+import type { RequestFault } from '../fault.ts';
+import { errorBody } from './openai-shared.ts';
+
+export function faultBody(path: string, fault: RequestFault, _requestId: string): unknown {
+  if (path.startsWith('/api/')) return { error: fault.message };
+  return errorBody(fault);
+}

@@ -1,0 +1,31 @@
+// The body of a request, within bounds. Layer: serve.
+
+import { parseJsonBody } from './body.ts';
+import type { ServerContext } from './context.ts';
+import { RequestFault } from './fault.ts';
+
+/**
+ * The JSON of a body, whatever type it claims to be (Ollama's own client sends none).
+ *
+ * @throws {RequestFault} too-large, media-type for forms, invalid
+ */
+export async function readBody(c: ServerContext, maxBytes: number): Promise<unknown> {
+  const type = c.req.header('content-type') ?? '';
+  // A page elsewhere can make a browser send these three without asking first; none of them holds JSON.
+  if (/^(text\/plain|multipart\/form-data|application\/x-www-form-urlencoded)/i.test(type)) throw new RequestFault('media-type', `Cannot read a body of type "${type.slice(0, 60)}": send application/json.`);
+  const encoding = c.req.header('content-encoding');
+  if (encoding !== undefined && encoding !== 'identity') throw new RequestFault('media-type', 'Cannot read a compressed body: send it as it is.');
+  if (Number(c.req.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of c.env.incoming as AsyncIterable<Uint8Array>) {
+    size += part.length;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    parts.push(part);
+  }
+  return parseJsonBody(Buffer.concat(parts));
+}
+
+function tooLarge(maxBytes: number): RequestFault {
+  return new RequestFault('too-large', `Cannot read the request: its body has more than ${maxBytes} bytes.`);
+}
