@@ -5,14 +5,14 @@ import type { ServerContext } from './context.ts';
 import { RequestFault } from './fault.ts';
 
 /**
- * The JSON of a body, whatever type it claims to be (Ollama's own client sends none).
+ * The JSON of a body, whatever type it claims to be: curl says of its own that it sends a form.
  *
- * @throws {RequestFault} too-large, media-type for forms, invalid
+ * @throws {RequestFault} too-large, invalid, media-type for a page's forms and for compressed bodies
  */
 export async function readBody(c: ServerContext, maxBytes: number): Promise<unknown> {
   const type = c.req.header('content-type') ?? '';
-  // A page elsewhere can make a browser send these three without asking first; none of them holds JSON.
-  if (/^(text\/plain|multipart\/form-data|application\/x-www-form-urlencoded)/i.test(type)) throw new RequestFault('media-type', `Cannot read a body of type "${type.slice(0, 60)}": send application/json.`);
+  // These three a browser sends for a page without asking first; the check of Origin stands before this already.
+  if (c.req.header('origin') !== undefined && /^(text\/plain|multipart\/form-data|application\/x-www-form-urlencoded)/i.test(type)) throw new RequestFault('media-type', `Cannot read a body of type "${type.slice(0, 60)}": send application/json.`);
   const encoding = c.req.header('content-encoding');
   if (encoding !== undefined && encoding !== 'identity') throw new RequestFault('media-type', 'Cannot read a compressed body: send it as it is.');
   if (Number(c.req.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
