@@ -6,13 +6,15 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { storageError } from '../../base/durable.ts';
 import { ConfigError } from '../../base/errors.ts';
-import type { StageKind } from '../stage.ts';
+import { editStage, ruleStage, type Edit, type Rule, type StageKind } from '../stage.ts';
 import { checkOptions } from './options.ts';
 import { fingerprint, type StageSpec } from './spec.ts';
 import { loadUserStage } from './user-stage.ts';
 
 const STAGES: Readonly<Record<string, () => Promise<StageKind>>> = {
   'basic-filters': async () => (await import('./basic-filters.ts')).basicFilters as StageKind,
+  language: async () => ruleStage((await import('../clean/language-filter.ts')).languageFilter as Rule<unknown>),
+  'identify-language': async () => editStage((await import('../clean/identify-language.ts')).identifyLanguageEdit as Edit<unknown>),
   exact: async () => (await import('../dedup/exact.ts')).exactStage as StageKind,
   near: async () => (await import('../dedup/near.ts')).nearStage as StageKind,
 };
