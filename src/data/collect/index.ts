@@ -1,0 +1,11 @@
+// Collecting: sources of documents and the readers of formats. Layer: data.
+
+export { bytesInput, type Input } from './content.ts';
+export { DEFAULT_LIMITS, type Limits, RefusedError } from './limits.ts';
+export { type Fetched, Fetcher, type FetcherOptions, type FetchRequest } from './net/guarded-fetch.ts';
+export { whyNotPublic } from './net/address.ts';
+export { readFileDocuments, readInputDocuments } from './read-file.ts';
+export { type ReadFileOptions, readFileOptions } from './read-options.ts';
+export { type Found, type Reader } from './reader.ts';
+export { READERS } from './readers/index.ts';
+export { files, type FilesOptions } from './sources/files.ts';
