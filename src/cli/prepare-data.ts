@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { makeFolder, storageError, writeDurable } from '../base/durable.ts';
 import { ConfigError } from '../base/errors.ts';
 import { byteSize, compact } from '../base/progress.ts';
-import { buildCorpus, Corpus, corpusOptions, TokenShards, writeShards, type OpenOptions, type Progress, type Side } from '../data/index.ts';
+import { buildCorpus, buildPipeline, Corpus, corpusOptions, pipelineSpec, TokenShards, writeShards, type OpenOptions, type Progress, type Side } from '../data/index.ts';
 import { formatTokenizer, loadTokenizer, saveTokenizer, TOKENIZER_FILE, trainBpeParallel, trainChars, type Tokenizer } from '../tokenizer/index.ts';
 import type { Io } from './command.ts';
 import { END_OF_TEXT, type Recipe } from './recipe.ts';
@@ -50,13 +50,14 @@ export function openShards(dir: string, options: OpenOptions = {}): { train: Tok
  * @throws {ConfigError} if the recipe names no text, nothing is left of it, or a resumed run's data was built otherwise
  */
 export async function prepareData(recipe: Recipe, dir: string, io: Io, options: { readonly reuseOnly?: boolean } = {}): Promise<PreparedData> {
-  const { sampling: _s, dir: given, ...data } = recipe.data, { seed, tokenizer } = recipe;
+  const { sampling: _s, dir: given, processes: _p, memory: _m, ...data } = recipe.data, { seed, tokenizer } = recipe;
   const key = createHash('sha256').update(JSON.stringify({ seed, data, tokenizer })).digest('hex'), made = readKey(dir);
-  if (made !== undefined && (made === key || (given !== undefined && data.path === undefined))) return finished(recipe, dir, false);
+  if (made !== undefined && (made === key || (given !== undefined && data.path === undefined && data.sources === undefined))) return finished(recipe, dir, false);
   if (options.reuseOnly === true && made !== undefined) throw new ConfigError(`Cannot resume: the data in "${dir}" was built with other settings of data, tokenizer or seed. Use the run's own recipe, or start a new run.`, { path: 'data' });
-  if (data.path === undefined) {
+  if (data.path !== undefined && data.sources !== undefined) throw new ConfigError('Cannot use data.path and data.sources together: name the folder as a source of kind files.', { path: 'data.sources' });
+  if (data.path === undefined && data.sources === undefined) {
     throw new ConfigError(given === undefined
-      ? 'Cannot build the data: the recipe names no text. Set data.path to a folder or file (--data.path corpus.txt).'
+      ? 'Cannot build the data: the recipe names no text. Set data.path to a folder or file (--data.path corpus.txt), or list data.sources.'
       : `Cannot use data.dir "${given}": there is no built data. Build it with \`athanor data build\`, or set data.path.`, { path: given === undefined ? 'data.path' : 'data.dir' });
   }
   makeFolder(dir);
@@ -86,14 +87,10 @@ function endOf(recipe: Recipe, tokenizer: Tokenizer): number | undefined {
 }
 
 async function makeCorpus({ recipe, dir, io }: Context): Promise<Corpus> {
-  const { dir: _, ...data } = recipe.data;
-  const corpus = await buildCorpus({
-    ...corpusOptions(data),
-    dir: join(dir, 'corpus'),
-    seed: recipe.seed,
-    signal: io.signal,
-    onProgress: (progress) => showProgress(io, progress),
-  });
+  const { dir: _, ...data } = recipe.data, onProgress = (progress: Progress): void => showProgress(io, progress), to = join(dir, 'corpus'), { signal } = io;
+  const corpus = data.sources === undefined
+    ? await buildCorpus({ ...corpusOptions(data), dir: to, seed: recipe.seed, signal, onProgress }) :
+    (await buildPipeline(pipelineSpec(data, recipe.seed), { dir: to, work: join(dir, 'work'), processes: data.processes, signal, onProgress }))!;
   const { files, documents, split } = corpus.report;
   io.note(`Corpus: ${files.read} of ${files.found} files read, ${documents.kept} of ${documents.read} documents kept: ${byteSize(split.train.bytes)} to train on, ${byteSize(split.validation.bytes)} held out (split by ${corpus.manifest.splitLevel}).`);
   return corpus;
@@ -109,6 +106,9 @@ const STAGES: Readonly<Record<Progress['stage'], string>> = {
   walk: 'Looking for files',
   read: 'Reading and cleaning',
   'near-copies': 'Looking for near-copies',
+  parts: 'Reading and cleaning',
+  index: 'Comparing documents',
+  decide: 'Finding copies',
   write: 'Writing the corpus',
   tokenize: 'Encoding',
 };

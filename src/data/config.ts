@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { CorpusOptions } from './build-corpus.ts';
+import { pipelineFields } from './pipeline/spec.ts';
 
 const share = z.number().min(0).max(1);
 const cap = z.int().positive().optional();
@@ -22,6 +23,7 @@ export const dataSchema = z.strictObject({
   validationFraction: share.default(0.05).describe('share of the text that is held out'),
   split: z.enum(['auto', 'package', 'folder', 'file', 'document', 'tail']).default('auto').describe('what is kept on one side of the split; tail holds out the end of the text'),
   leakSimilarity: z.union([share, z.literal(false)]).default(0.5).describe('Jaccard similarity from which a held-out document is too near to training and dropped'),
+  ...pipelineFields,
   sampling: z.enum(['windows', 'random']).default('windows').describe('rows by shuffled windows, or from random positions across documents'),
 });
 
@@ -30,7 +32,7 @@ export type DataConfig = z.infer<typeof dataSchema>;
 
 /** The options of `buildCorpus` that a section stands for, but for where the corpus goes and the seed. */
 export function corpusOptions(config: DataConfig): Omit<CorpusOptions, 'dir' | 'seed'> {
-  const { path = [], include, exclude, maxFileBytes, maxGroupBytes, maxBytes, sampling: _, ...rest } = config;
+  const { path = [], include, exclude, maxFileBytes, maxGroupBytes, maxBytes, sampling: _, sources: _s, stages: _t, mix: _m, memory: _y, processes: _p, strict: _c, ...rest } = config;
   return {
     sources: typeof path === 'string' ? [path] : path,
     ...(include === undefined ? {} : { include }),

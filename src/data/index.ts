@@ -13,6 +13,8 @@ export { NearCopyIndex, type NearCopySource } from './near-copies.ts';
 export { NgramModel } from './ngram-model.ts';
 export { Permutation } from './permutation.ts';
 export { PACKAGES_PRESET } from './presets.ts';
+export { buildPipeline, type BuildOptions } from './pipeline/build.ts';
+export { pipelineSpec, type MixOptions, type PipelineSpec, type SourceSpec, type StageSpec } from './pipeline/spec.ts';
 export { readDocuments, type ReadOptions } from './read.ts';
 export { repairText, undoDoubleEncoding } from './repair.ts';
 export { emptyReport, recordDrop, type CorpusReport, type Drop, type Sample, type SplitCounts } from './report.ts';
@@ -20,6 +22,8 @@ export { ShardWriter, type ShardManifest, type ShardOptions } from './shard-writ
 export { jaccard, Shingler, SIGNATURE_LENGTH } from './shingles.ts';
 export { capFiles, listFiles, type Caps, type SourceFile } from './sources.ts';
 export { splitByHash, type SplitItem, type SplitLevel, type SplitResult } from './split.ts';
+export { editStage, ruleStage, type Edit, type Edited, type Rule, type Stage, type StageContext, type StageKind } from './stage.ts';
+export { type SourceContext, type SourceKind, type Unit } from './source-kind.ts';
 export { TokenShards, type OpenOptions } from './token-shards.ts';
 export { DEFAULT_EXCLUDES, walk, type FoundFile, type SkipReason, type WalkOptions } from './walk.ts';
 export { type Progress, type WorkOptions } from './work.ts';

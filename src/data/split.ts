@@ -16,9 +16,11 @@ export type SplitItem = { id: string; path: string; group: string; bytes: number
 /** Who goes to validation, and what was kept together. */
 export type SplitResult = { isValidation: boolean[]; level: Exclude<SplitLevel, 'auto'> };
 
-const LEVELS = ['package', 'folder', 'file', 'document'] as const;
+/** From the coarsest on. */
+export const LEVELS = ['package', 'folder', 'file', 'document'] as const;
 
-const KEYS: Record<(typeof LEVELS)[number], (item: SplitItem) => string> = {
+/** What is kept together at a level. */
+export const KEYS: Record<(typeof LEVELS)[number], (item: Omit<SplitItem, 'bytes'>) => string> = {
   package: (item) => item.group,
   folder: (item) => item.path.slice(0, Math.max(0, item.path.lastIndexOf('/'))),
   file: (item) => item.path,

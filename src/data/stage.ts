@@ -32,7 +32,54 @@ export type StageKind<Options = unknown> = {
   readonly options: z.ZodType<Options>;
   /** @throws {ConfigError} if the options do not fit together, or a file that they name is not there */
   start(options: Options, context: StageContext): Stage | Promise<Stage>;
+  /** How a stage of scope `corpus` shares its work; the runner then uses this and not `start`. */
+  readonly phases?: CorpusPhases<Options>;
 };
+
+/**
+ * A stage of scope `corpus` in two steps: each part of the corpus is looked at alone, by any process, and then one process
+ * decides from what was learnt. Texts stay where they are; a decision is applied when a part is next read.
+ */
+export type CorpusPhases<Options> = {
+  /** Writes what it must know of a part to `file`. The same documents and options give the same bytes. */
+  index(options: Options, part: AsyncIterable<Numbered>, file: string, context: PhaseContext): Promise<void>;
+  /** Calls `context.settle` for what changes, in the order of parts and of documents in them. */
+  decide(options: Options, parts: readonly IndexedPart[], context: DecideContext): Promise<void>;
+};
+
+/** A document and its place in its part, which later decisions do not change. */
+export type Numbered = { readonly n: number; readonly document: Document; readonly hash: string };
+
+/** What both phases may use. */
+export type PhaseContext = {
+  readonly seed: number;
+  /** Bytes that the phase may hold at a time. */
+  readonly memory: number;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** A part of the corpus with its index. */
+export type IndexedPart = {
+  /** What `index` wrote. */
+  readonly file: string;
+  /** Of another corpus, which is finished: compared with, never changed. */
+  readonly settled: boolean;
+  readonly documents: number;
+  /** Reads document `n` again. */
+  document(n: number): Document;
+};
+
+/** Where decisions go. */
+export type DecideContext = PhaseContext & {
+  /** A folder for working files, removed afterwards. */
+  readonly scratch: string;
+  settle(part: number, decision: Decision): void;
+  /** Says how far it is and lets other events in. @throws {InterruptedError} */
+  step(done: number, total: number): Promise<void>;
+};
+
+/** What becomes of document `n`: it is dropped, or spans of its text are cut out, [from, to) in UTF-16 units, ascending. */
+export type Decision = { readonly n: number; readonly reason: string; readonly detail: string; readonly cut?: readonly (readonly [from: number, to: number])[] };
 
 /** Keeps or drops: `judge` returns undefined to keep, or what it saw and the threshold that it crossed. */
 export type Rule<Options> = Omit<StageKind<Options>, 'scope' | 'start'> & {

@@ -5,7 +5,7 @@ import { InterruptedError } from '../base/errors.ts';
 
 /** How far a job is. */
 export type Progress = {
-  stage: 'walk' | 'read' | 'near-copies' | 'write' | 'tokenize';
+  stage: 'walk' | 'read' | 'near-copies' | 'parts' | 'index' | 'decide' | 'write' | 'tokenize';
   /** Units of `done` and `total`. */
   unit: 'files' | 'bytes' | 'documents';
   done: number;
