@@ -49,6 +49,17 @@ export function scoreGraph(model: Model, nTokens: Dim, options: ScoreOptions = {
   });
 }
 
+/**
+ * Hidden states after the final norm, of packed documents: what vectors of texts are made of.
+ *
+ * Inputs: tokens, starts, positions i32 [N], as for `lossGraph`. Output: hidden f32 [N, C].
+ */
+export function hiddenGraph(model: Model, nTokens: Dim): Graph {
+  const b = new GraphBuilder(), [tokens, starts, positions] = ['tokens', 'starts', 'positions'].map((name) => b.input(name, { shape: [nTokens], dtype: 'i32' })) as [Tensor, Tensor, Tensor];
+  const attend: Parameters<typeof traceInto>[0]['attend'] = (_layer, q, k, v, attrs) => b.one('attention', attrs, [q, k, v, starts]);
+  return b.finish({ hidden: traceInto({ b, tokens, positions, maxLength: maxOf(nTokens), attend }, model).hidden });
+}
+
 function score(b: GraphBuilder, model: Model, nTokens: Dim, span?: number) {
   const ids = (name: string): Tensor => b.input(name, { shape: [nTokens], dtype: 'i32' });
   const tokens = ids('tokens'), targets = ids('targets'), starts = ids('starts'), positions = ids('positions');

@@ -44,10 +44,13 @@ export class AnswerParser {
   /** White space before or after, which is shown only if text follows. */
   #blank = '';
   #calls = 0;
+  /** White space at the beginning of what follows is the form's, not the text's. */
+  #trims: boolean;
 
   constructor({ tools, startsInReasoning = false, onlyCalls = false, plain = false }: AnswerParserOptions) {
     this.#tools = tools;
     this.#markers = new MarkerSplitter(onlyCalls || plain ? [] : [THINK, THINK_END, ...(tools.length === 0 ? [] : [CALL, CALL_END, MISTRAL, PYTHON])]);
+    this.#trims = startsInReasoning;
     this.#state = onlyCalls ? 'all-calls' : plain ? 'text' : startsInReasoning ? 'reasoning' : 'start';
   }
 
@@ -85,7 +88,7 @@ export class AnswerParser {
           this.#blank = '';
           return [];
         }
-        return this.#shown('text', text);
+        return this.#shown('text', this.#trims ? begin : text);
       }
       case 'text':
         return this.#shown('text', text);
@@ -96,7 +99,10 @@ export class AnswerParser {
 
   /** Blanks at the end wait: before a marker, and at the end of reasoning, they mean nothing. */
   #shown(kind: 'text' | 'reasoning', text: string): AnswerPart[] {
-    const all = this.#blank + text, end = /\s*$/.exec(all)!.index;
+    const all = this.#trims ? (this.#blank + text).trimStart() : this.#blank + text;
+    if (all === '') return [];
+    this.#trims = false;
+    const end = /\s*$/.exec(all)!.index;
     const waits = kind === 'reasoning' || this.#calls > 0;
     this.#blank = waits ? all.slice(end) : '';
     const shown = waits ? all.slice(0, end) : all;
@@ -106,11 +112,13 @@ export class AnswerParser {
   #marker(marker: string): AnswerPart[] {
     if (marker === THINK && this.#state === 'start') {
       this.#state = 'reasoning';
+      this.#trims = true;
       this.#blank = '';
       return [];
     }
     if (marker === THINK_END && this.#state === 'reasoning') {
       this.#state = 'start';
+      this.#trims = true;
       this.#blank = '';
       return [];
     }

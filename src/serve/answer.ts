@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { GenerateOptions, Part } from '../engine/index.ts';
 import { AnswerParser, type AnswerPart } from './answer-parts.ts';
-import type { AnswerEvent, ScoredToken, Usage } from './job.ts';
+import type { AnswerEvent, ScoredToken } from './job.ts';
 import { merge } from './merge.ts';
 import type { PreparedJob } from './prepare.ts';
 import type { ServedModel } from './served-model.ts';
@@ -47,18 +47,30 @@ export async function* answer(model: ServedModel, job: PreparedJob, signal: Abor
 
 async function* answerOne(model: ServedModel, parts: AsyncIterable<Part>, job: PreparedJob, choice: number, counts: Counts): AsyncGenerator<AnswerEvent, void> {
   const parser = new AnswerParser(job.reading), numbered = new Numbered(choice);
-  let reason: 'stop' | 'length' = 'stop';
+  let reason: 'stop' | 'length' = 'stop', tail: readonly number[] = [], byText = false;
   for await (const part of parts) {
     counts.completionTokens += part.ids.length;
-    counts.cachedTokens = (part as { usage?: Usage }).usage?.cachedTokens ?? counts.cachedTokens;
+    counts.cachedTokens = part.usage?.cachedTokens ?? counts.cachedTokens;
     reason = part.finishReason ?? reason;
+    tail = [...tail, ...part.ids].slice(-STOP_TAIL);
+    byText = part.finishReason === 'stop' && part.ids.length > 0; // a stop token is no part of the answer, a stop text ends with one
     numbered.tokens.push(...part.logprobs.map((logprob, i): ScoredToken => ({ id: part.ids[i]!, logprob, alternatives: part.alternatives[i] ?? [] })));
     const text = withMarkers(part, model);
     if (text !== '') yield* numbered.events(parser.push(text));
   }
   yield* numbered.events(parser.end());
   if (numbered.tokens.length > 0) yield { kind: 'text', choice, text: '', tokens: numbered.tokens.splice(0) };
-  yield { kind: 'end', choice, reason: reason === 'stop' && numbered.calls > 0 ? 'calls' : reason };
+  const stop = byText ? stopIn(model.tokenizer?.decode(tail) ?? '', job.options.stop ?? []) : undefined;
+  yield { kind: 'end', choice, reason: reason === 'stop' && numbered.calls > 0 ? 'calls' : reason, ...(stop === undefined ? {} : { stop }) };
+}
+
+/** Tokens that a stop text may take. */
+const STOP_TAIL = 256;
+
+/** The stop text that ends an answer: of several the one that comes last. */
+function stopIn(text: string, stops: readonly string[]): string | undefined {
+  const found = stops.filter((stop) => text.includes(stop)).sort((a, b) => text.lastIndexOf(b) - text.lastIndexOf(a));
+  return found[0];
 }
 
 /** Parts of an answer as events of one choice. */

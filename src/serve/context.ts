@@ -8,6 +8,7 @@ import type { KeyHolder, KeyRing, Scope } from './keys.ts';
 import type { Metrics } from './metrics.ts';
 import type { ServeOptions } from './options.ts';
 import type { ModelRegistry } from './registry.ts';
+import type { ResponseStore } from './response-store.ts';
 import type { ServeLog } from './serve-log.ts';
 
 /** A server's parts. */
@@ -18,6 +19,7 @@ export interface ServerParts {
   readonly keys: KeyRing;
   readonly metrics: Metrics;
   readonly log: ServeLog;
+  readonly responses: ResponseStore;
   /** Where the processor tells what it uses. */
   readonly energy?: Energy | undefined;
   readonly version: string;

@@ -49,7 +49,7 @@ export class Exchange {
    *
    * @throws {RequestFault}
    */
-  async begin(job: ChatJob | TextJob): Promise<{ model: ServedModel; events: AsyncGenerator<AnswerEvent, void> }> {
+  async begin(job: ChatJob | TextJob): Promise<{ model: ServedModel; promptTokens: number; events: AsyncGenerator<AnswerEvent, void> }> {
     const { registry, options, metrics } = this.#server;
     registry.entry(job.model); // an unknown name is told at once
     await this.enter();
@@ -59,7 +59,7 @@ export class Exchange {
     this.#span.queued(model.name);
     this.#deadline = setTimeout(() => this.cancel(new RequestFault('timeout', `Cannot finish the answer: it took more than ${options.answerTimeoutMs / 1000} seconds. Ask for fewer tokens.`)), options.answerTimeoutMs);
     this.#joules = this.#server.energy?.joules();
-    return { model, events: this.#observed(answer(model, prepared, this.signal), model) };
+    return { model, promptTokens: prepared.prompts.reduce((sum, { length }) => sum + length, 0), events: this.#observed(answer(model, prepared, this.signal), model) };
   }
 
   /** Takes a place and a model for work that is no text, such as embeddings. @throws {RequestFault} */

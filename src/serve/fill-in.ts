@@ -24,13 +24,18 @@ const FORMS: readonly FillInForm[] = [
 
 const isText = (word: string): boolean => word === 'prefix' || word === 'suffix';
 
+const formFor = (tokenizer: Tokenizer): FillInForm | undefined => FORMS.find(({ order }) => order.every((word) => isText(word) || tokenizer.idOf(word) !== undefined));
+
+/** Whether a tokenizer has tokens for gaps. */
+export const canFillIn = (tokenizer: Tokenizer): boolean => formFor(tokenizer) !== undefined;
+
 /**
  * The ids of a prompt with a gap.
  *
  * @throws {RequestFault} invalid, if the tokenizer has no tokens for that
  */
 export function fillInPrompt(tokenizer: Tokenizer, texts: { readonly prefix: string; readonly suffix: string }): { ids: number[]; stopIds: number[] } {
-  const form = FORMS.find(({ order }) => order.every((word) => isText(word) || tokenizer.idOf(word) !== undefined));
+  const form = formFor(tokenizer);
   if (form === undefined) throw new RequestFault('invalid', 'Cannot use "suffix": this model has no fill-in-the-middle tokens. Leave it out, or serve a model that was trained to fill gaps.', { field: 'suffix' });
   const ids = [...tokenizer.template.prefix];
   for (const word of form.order) ids.push(...(isText(word) ? tokenizer.encode(texts[word as 'prefix' | 'suffix'], { addSpecialTokens: false }) : [tokenizer.idOf(word)!]));

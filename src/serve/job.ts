@@ -116,6 +116,8 @@ export interface Choice {
   calls: ToolCall[];
   tokens: ScoredToken[];
   reason: EndReason;
+  /** The stop text that ended it. */
+  stop?: string | undefined;
 }
 
 /** A whole answer. */
@@ -139,7 +141,7 @@ export async function collect(events: AsyncIterable<AnswerEvent>): Promise<Answe
       choice.tokens.push(...event.tokens);
     } else if (event.kind === 'reasoning') choice.reasoning += event.text;
     else if (event.kind === 'call') choice.calls.push(event.call);
-    else choice.reason = event.reason;
+    else [choice.reason, choice.stop] = [event.reason, event.stop];
   }
   return { choices, usage };
 }

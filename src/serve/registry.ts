@@ -29,6 +29,8 @@ interface Loaded {
 interface Slot {
   readonly entry: ModelEntry;
   loaded: Promise<Loaded> | undefined;
+  /** What `loaded` came to, for whoever only wants to look. */
+  ready?: ServedModel;
   /** Order of the last use. */
   used: number;
 }
@@ -56,6 +58,12 @@ export class ModelRegistry {
   /** Names of the models that are open. */
   get loadedNames(): string[] {
     return [...this.#slots.values()].filter(({ loaded }) => loaded !== undefined).map(({ entry }) => entry.name);
+  }
+
+  /** A model that is open, to be looked at only. */
+  peek(name: string): ServedModel | undefined {
+    const slot = this.#slot(name);
+    return slot.loaded === undefined ? undefined : slot.ready;
   }
 
   /** @throws {RequestFault} unknown-model */
@@ -120,7 +128,9 @@ export class ModelRegistry {
 
   #load(slot: Slot): Promise<Loaded> {
     const loading = slot.entry.load().then((model): Loaded => ({ model, users: 0, retired: false }));
-    loading.catch(() => {
+    loading.then(({ model }) => {
+      slot.ready = model;
+    }, () => {
       if (slot.loaded === loading) slot.loaded = undefined; // the next one tries again
     });
     return loading;

@@ -21,9 +21,9 @@ const MAX_PENDING = 2 ** 20;
 export async function respond(c: ServerContext, server: ServerParts, job: ChatJob | TextJob, prefix: string, shapeOf: (head: AnswerHead) => AnswerShape): Promise<Response> {
   const exchange = new Exchange(c, server);
   try {
-    const { model, events } = await exchange.begin(job), shape = shapeOf(headOf(model, `${prefix}${exchange.requestId.replace(/^req_/, '')}`));
+    const { model, promptTokens, events } = await exchange.begin(job), shape = shapeOf(headOf(model, promptTokens, `${prefix}${exchange.requestId.replace(/^req_/, '')}`));
     if (!job.stream) {
-      const body = shape.whole(await collect(events));
+      const answer = await collect(events), body = shape.whole(answer);
       exchange.finish('done', 200);
       return c.json(body as object);
     }
@@ -36,8 +36,8 @@ export async function respond(c: ServerContext, server: ServerParts, job: ChatJo
   }
 }
 
-function headOf({ name, tokenizer }: ServedModel, id: string): AnswerHead {
-  return { id, model: name, createdSeconds: Math.floor(Date.now() / 1000), bytesOf: (token) => tokenizer?.bytesOf(token) ?? new Uint8Array() };
+function headOf({ name, tokenizer }: ServedModel, promptTokens: number, id: string): AnswerHead {
+  return { id, model: name, promptTokens, now: () => performance.now(), createdSeconds: Math.floor(Date.now() / 1000), bytesOf: (token) => tokenizer?.bytesOf(token) ?? new Uint8Array() };
 }
 
 async function* chain(first: IteratorResult<AnswerEvent, void>, rest: AsyncGenerator<AnswerEvent, void>): AsyncGenerator<AnswerEvent, void> {

@@ -5,6 +5,7 @@ import { Engine } from '../engine/index.ts';
 import type { Executor } from '../backends/executor.ts';
 import { ChatTemplate, type Tokenizer } from '../tokenizer/index.ts';
 import { MARKERS } from './answer-parts.ts';
+import { makeEmbedder } from './embedder.ts';
 import type { OpenModel } from './open-model.ts';
 
 /** What serving needs of an engine; a test may script one. */
@@ -22,6 +23,7 @@ export interface ModelFacts {
   /** Bytes of all weights as they are kept. */
   readonly bytes: number;
   readonly weightType: string;
+  readonly vocabSize: number;
 }
 
 export interface ServedModel {
@@ -72,7 +74,7 @@ export function factsOf(open: OpenModel, contextLength: number): ModelFacts {
     counts.set(dtype, (counts.get(dtype) ?? 0) + size);
   }
   const [weightType = 'f32'] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [];
-  return { family: open.model.family.modelType, parameters, contextLength, bytes: Math.round(bytes), weightType };
+  return { family: open.model.family.modelType, parameters, contextLength, bytes: Math.round(bytes), weightType, vocabSize: open.model.dims.vocabSize };
 }
 
 /** Bits of a number, roughly for block formats: their first letters say them, and scales add half a bit. */
@@ -83,7 +85,6 @@ export interface ServeModelOptions {
   readonly name: string;
   readonly executor: Executor;
   readonly engine?: Partial<EngineOptions>;
-  readonly embed?: ServedModel['embed'];
 }
 
 /** An opened model with an engine of its own; closing it closes the model and the executor. */
@@ -102,7 +103,7 @@ export function serveModel(open: OpenModel, options: ServeModelOptions): ServedM
     beginId: open.beginId,
     facts: factsOf(open, contextLength),
     markers: markersOf(tokenizer),
-    ...(options.embed === undefined ? {} : { embed: options.embed }),
+    embed: makeEmbedder(open.model, { executor, read: open.readStored, maxLength: contextLength }),
     async close() {
       await engine.close();
       await template?.close();

@@ -11,6 +11,7 @@ import { KeyRing } from './keys.ts';
 import { Metrics } from './metrics.ts';
 import { DEFAULT_SERVE_OPTIONS, isLoopback, type ServeOptions } from './options.ts';
 import type { ModelRegistry } from './registry.ts';
+import { ResponseStore } from './response-store.ts';
 import { SILENT_LOG, type ServeLog } from './serve-log.ts';
 
 export interface StartOptions extends Partial<ServeOptions> {
@@ -49,7 +50,7 @@ export async function startServer({ registry, keys = new KeyRing(), log = SILENT
   checkBinding(options, keys);
   const admission = new Admission(options), state = { loaded: false, draining: false };
   const metrics = new Metrics({ running: () => admission.running, waiting: () => admission.waiting });
-  const parts: ServerParts = { options, registry, admission, keys, metrics, log, version, energy, isReady: () => state.loaded && !state.draining };
+  const parts: ServerParts = { options, registry, admission, keys, metrics, log, version, energy, responses: new ResponseStore(), isReady: () => state.loaded && !state.draining };
   const http = createAdaptorServer({ fetch: makeApp(parts).fetch, serverOptions: { headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 16384 } }) as Server;
   const address = await listen(http, options);
   const [first] = registry.entries;

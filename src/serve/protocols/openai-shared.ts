@@ -122,6 +122,9 @@ export interface AnswerHead {
   readonly model: string;
   /** The text of a token, with whatever bytes of a character it has. */
   readonly bytesOf: (id: number) => Uint8Array;
+  readonly promptTokens: number;
+  /** Milliseconds that only go up. */
+  readonly now: () => number;
 }
 
 /** One event of server-sent events (HTML standard, section 9.2). */
