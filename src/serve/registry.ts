@@ -127,10 +127,11 @@ export class ModelRegistry {
   }
 
   #load(slot: Slot): Promise<Loaded> {
-    const loading = slot.entry.load().then((model): Loaded => ({ model, users: 0, retired: false }));
-    loading.then(({ model }) => {
+    const loading = slot.entry.load().then((model): Loaded => {
       slot.ready = model;
-    }, () => {
+      return { model, users: 0, retired: false };
+    });
+    loading.catch(() => {
       if (slot.loaded === loading) slot.loaded = undefined; // the next one tries again
     });
     return loading;

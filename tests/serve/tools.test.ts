@@ -61,7 +61,7 @@ describe('openai client with tools', () => {
     let text = '', reasoning = '';
     for await (const { choices: [choice] } of await openai.chat.completions.create({ ...base, stream: true })) {
       text += choice?.delta.content ?? '';
-      reasoning += (choice?.delta as { reasoning_content?: string }).reasoning_content ?? '';
+      reasoning += (choice?.delta as { reasoning_content?: string } | undefined)?.reasoning_content ?? '';
     }
     expect([text, reasoning]).toEqual(['Hello, 世界!', 'The user is\nkind.']);
   });
