@@ -62,7 +62,7 @@ type Codes = { minBits: number; maxBits: number; limit: Int32Array; base: Int32A
 
 /** The bytes of one or more bzip2 streams. @throws {RefusedError} `damaged` or `truncated` */
 export async function* unbzip2(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const reader = new BitReader(chunks);
+  const reader = new BitReader(chunks), table = crcTable();
   for (let stream = 0;; stream++) {
     await reader.ensure(64);
     if (reader.isEmpty && stream > 0) return;
@@ -80,7 +80,7 @@ export async function* unbzip2(chunks: AsyncIterable<Buffer>): AsyncGenerator<Bu
       if (mark !== BLOCK_MARK) throw damaged(reader, 'no block begins where one should');
       let crc = 0xffffffff;
       for (const part of runsUndone(block(reader, level * 100_000))) {
-        crc = crc32(part, crc);
+        crc = crc32(part, crc, table);
         yield part;
       }
       if ((~crc >>> 0) !== checksum) throw damaged(reader, 'the checksum of a block is wrong');
@@ -244,18 +244,14 @@ function* runsUndone(bytes: Buffer): Generator<Buffer> {
 }
 
 /** CRC-32 with the highest bit first, polynomial 0x04c11db7. */
-function crc32(bytes: Buffer, crc: number): number {
-  const table = crcTable();
+function crc32(bytes: Buffer, crc: number, table: Uint32Array): number {
   for (let i = 0; i < bytes.length; i++) crc = ((crc << 8) ^ table[((crc >>> 24) ^ bytes[i]!) & 0xff]!) >>> 0;
   return crc;
 }
 
-let table: Uint32Array | undefined;
-function crcTable(): Uint32Array {
-  table ??= Uint32Array.from({ length: 256 }, (_, i) => {
+const crcTable = (): Uint32Array =>
+  Uint32Array.from({ length: 256 }, (_, i) => {
     let value = i << 24;
     for (let bit = 0; bit < 8; bit++) value = (value & 0x80000000) !== 0 ? (value << 1) ^ 0x04c11db7 : value << 1;
     return value >>> 0;
   });
-  return table;
-}

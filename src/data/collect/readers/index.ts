@@ -6,16 +6,19 @@ import type { Content } from '../content.ts';
 import type { Reader } from '../reader.ts';
 import { bzip2, gzip, zstd } from './compressed.ts';
 import { csv } from './csv.ts';
+import { docx } from './docx.ts';
+import { epub } from './epub.ts';
 import { html } from './html.ts';
 import { jsonl } from './jsonl.ts';
 import { parquet } from './parquet.ts';
+import { pdf } from './pdf.ts';
 import { tar } from './tar.ts';
 import { text } from './text.ts';
 import { warc } from './warc.ts';
 import { zip } from './zip.ts';
 
 /** Every format; the first that matches is taken. */
-export const READERS: readonly Reader[] = [gzip, zstd, bzip2, parquet, zip, tar, warc, html, jsonl, csv, text];
+export const READERS: readonly Reader[] = [gzip, zstd, bzip2, parquet, pdf, epub, docx, zip, tar, warc, html, jsonl, csv, text];
 
 /** The reader for a content; undefined if nobody knows it. */
 export function readerFor({ head, name, type }: Content): Reader | undefined {
