@@ -10,6 +10,7 @@ import { Tokenizer, type AddedToken } from '../tokenizer/tokenizer.ts';
 import { bertTokenizer } from '../tokenizer/bert-vocabulary.ts';
 import type { GgufFields } from './gguf-fields.ts';
 import { PRE_CUTS } from './gguf-pre.ts';
+import { BYTES_KEY, pieceEntries, WITHIN_KEY } from './gguf-vocabulary.ts';
 import type { GgufEntry } from './gguf-write.ts';
 import { idFields, type SpecialIds } from './special-ids.ts';
 
@@ -32,7 +33,7 @@ interface BpeModel {
 
 /**
  * Metadata that describes a tokenizer to llama.cpp. Ids up to the model's vocabulary that it does not use are filled in.
- * Without a tokenizer, or with one that is no byte-level BPE, the file has none: its readers take ids.
+ * Without a tokenizer, or with one that llama.cpp does not have, the file has none: its readers take ids.
  *
  * @param vocabSize rows of the embedding
  * @throws {ConfigError} if the tokenizer has more ids than the model
@@ -40,15 +41,26 @@ interface BpeModel {
 export function tokenizerEntries(tokenizer: Tokenizer | undefined, vocabSize: number, special: SpecialIds): TokenizerEntries {
   const ids = specialEntries(special), none: GgufEntry[] = [{ key: 'tokenizer.ggml.model', type: 'string', value: 'none' }, ...ids];
   if (tokenizer === undefined) return { entries: none };
-  const { model } = tokenizer;
-  if (!(model instanceof ByteBpe)) return { entries: none, note: 'the tokenizer is no byte-level BPE, which is all that is written: readers of this file need token ids' };
+  const { model } = tokenizer, { prefix, suffix } = tokenizer.template, frame: GgufEntry[] = [
+    ...(prefix.length > 0 && special.begin === undefined ? [{ key: 'tokenizer.ggml.bos_token_id', type: 'u32', value: prefix[0]! } as const] : []),
+    ...(suffix.length > 0 && special.ends?.[0] === undefined ? [{ key: 'tokenizer.ggml.eos_token_id', type: 'u32', value: suffix[0]! } as const] : []),
+    { key: 'tokenizer.ggml.add_bos_token', type: 'bool', value: prefix.length > 0 },
+    { key: 'tokenizer.ggml.add_eos_token', type: 'bool', value: suffix.length > 0 },
+  ];
+  const made = model instanceof ByteBpe ? undefined : pieceEntries(tokenizer, vocabSize);
+  if (typeof made === 'string') return { entries: none, note: `the tokenizer is not written, since ${made}: readers of this file need token ids` };
   if (tokenizer.vocabSize > vocabSize) throw new ConfigError(`Cannot write the tokenizer: it has ${tokenizer.vocabSize} ids, but the model's embedding only ${vocabSize} rows.`);
+  if (made !== undefined) return { entries: [...made.entries, ...ids, ...frame], ...(made.notes.length === 0 ? {} : { note: made.notes.join('; ') }) };
+  return byteBpeEntries(tokenizer, model as ByteBpe, vocabSize, [...ids, ...frame]);
+}
+
+function byteBpeEntries(tokenizer: Tokenizer, model: ByteBpe, vocabSize: number, rest: readonly GgufEntry[]): TokenizerEntries {
   const sections = model.toJson(), { merges, ignore_merges: ignoreMerges } = JSON.parse(sections.model) as BpeModel;
   const added = new Map(tokenizer.added.map((token) => [token.id, token]));
   const tokens = Array.from({ length: vocabSize }, (_, id) => tokenizer.tokenOf(id));
   const types = tokens.map((token, id) => (added.has(id) ? (added.get(id)!.special ? PIECE.control : PIECE.userDefined) : token === undefined ? PIECE.unused : PIECE.normal));
   const known = Object.entries(PRE_CUTS).find(([, cut]) => cut.pattern !== undefined && cut.pattern === model.cut.pattern && cut.ignoreMerges === ignoreMerges);
-  const { prefix, suffix } = tokenizer.template, notes: string[] = [];
+  const notes: string[] = [];
   if (known === undefined) notes.push(`llama.cpp knows no such way to cut text (${model.cut.pattern ?? 'an expression of its own'}): it cuts numbers into three digits`);
   if (sections.normalizer !== 'null') notes.push('Unicode normalisation is not written');
   return {
@@ -59,10 +71,7 @@ export function tokenizerEntries(tokenizer: Tokenizer | undefined, vocabSize: nu
       { key: 'tokenizer.ggml.tokens', items: 'string', value: tokens.map((token, id) => token ?? `[PAD${id}]`) },
       { key: 'tokenizer.ggml.token_type', items: 'i32', value: types },
       { key: 'tokenizer.ggml.merges', items: 'string', value: merges.map(([left, right]) => `${left} ${right}`) },
-      ...ids,
-      ...(prefix.length > 0 && special.begin === undefined ? [{ key: 'tokenizer.ggml.bos_token_id', type: 'u32', value: prefix[0]! } as const] : []),
-      { key: 'tokenizer.ggml.add_bos_token', type: 'bool', value: prefix.length > 0 },
-      { key: 'tokenizer.ggml.add_eos_token', type: 'bool', value: suffix.length > 0 },
+      ...rest,
     ],
     ...(notes.length === 0 ? {} : { note: notes.join('; ') }),
   };
@@ -138,7 +147,7 @@ function byteBpeOf(fields: GgufFields): Tokenizer | string {
 
 /** SentencePiece's BPE (`llama`) or Unigram (`t5`). */
 function spmOf(fields: GgufFields, kind: 'bpe' | 'unigram'): Tokenizer {
-  const { tokens, types } = vocabularyOf(fields), flag = (name: string, absent: boolean): boolean => (fields.value(`tokenizer.ggml.${name}`) ?? absent) === true;
+  const { tokens, types } = vocabularyOf(fields), flag = (key: string, absent: boolean): boolean => (fields.value(key) ?? absent) === true;
   const charsmap = fields.value('tokenizer.ggml.precompiled_charsmap');
   try {
     return spmTokenizer({
@@ -146,11 +155,11 @@ function spmOf(fields: GgufFields, kind: 'bpe' | 'unigram'): Tokenizer {
       pieces: tokens,
       scores: numbers(fields, 'tokenizer.ggml.scores', tokens.length),
       types,
-      byteFallback: kind === 'bpe',
-      addDummyPrefix: flag('add_space_prefix', true),
-      removeExtraWhitespaces: flag('remove_extra_whitespaces', false),
+      byteFallback: kind === 'bpe' || flag(BYTES_KEY, false),
+      addDummyPrefix: flag('tokenizer.ggml.add_space_prefix', true),
+      removeExtraWhitespaces: flag('tokenizer.ggml.remove_extra_whitespaces', false),
       charsmap: charsmap instanceof Uint8Array ? charsmap : charsmap instanceof Int8Array ? new Uint8Array(charsmap.buffer) : undefined,
-      cutsFirst: true,
+      cutsFirst: !flag(WITHIN_KEY, false),
       template: templateOf(fields, kind === 'bpe', kind === 'unigram'),
     });
   } catch (cause) {
@@ -167,7 +176,8 @@ function bertOf(fields: GgufFields): Tokenizer {
   const isWhole = (at: number): boolean => types[at] !== PIECE.normal || /^\[.*\]$/.test(tokens[at]!);
   const spelled = tokens.map((token, at) => (isWhole(at) ? token : token.startsWith('\u2581') ? token.slice(1) : `##${token}`));
   const begin = id('cls') ?? id('bos'), end = id('seperator') ?? id('eos'); // the key is spelled so
-  return bertTokenizer({ tokens: spelled, unknown, added, template: { prefix: begin === undefined ? [] : [begin], suffix: end === undefined ? [] : [end] } });
+  const lowercase = fields.value('tokenizer.ggml.normalizer.lowercase') !== false, stripAccents = (fields.value('tokenizer.ggml.normalizer.strip_accents') ?? lowercase) === true;
+  return bertTokenizer({ tokens: spelled, unknown, added, lowercase, stripAccents, template: { prefix: begin === undefined ? [] : [begin], suffix: end === undefined ? [] : [end] } });
 }
 
 /** @param begins and ends: what holds where the file does not say */

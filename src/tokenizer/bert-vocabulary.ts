@@ -14,18 +14,21 @@ export interface BertFields {
   readonly unknown: number;
   readonly added: readonly AddedToken[];
   readonly template: Template;
+  /** Both by default. */
+  readonly lowercase?: boolean;
+  readonly stripAccents?: boolean;
 }
 
-/** The uncased tokenizer: lower case, no accents. */
-export function bertTokenizer({ tokens, unknown, added, template }: BertFields): Tokenizer {
+/** BERT's steps around a vocabulary. */
+export function bertTokenizer({ tokens, unknown, added, template, lowercase = true, stripAccents = true }: BertFields): Tokenizer {
   const reserved = new Set(added.filter(({ special }) => special).map(({ id }) => id));
   const model = new Pipeline({
-    normalizer: bertNormalizer({ cleanText: true, handleChineseChars: true, stripAccents: true, lowercase: true }),
+    normalizer: bertNormalizer({ cleanText: true, handleChineseChars: true, stripAccents, lowercase }),
     preTokenizer: bertPreTokenizer(),
     model: new WordPiece({ tokens, unknown, prefix: '##', longestWord: 100, reserved }),
     decoder: wordPieceDecoder('##', true),
     sections: {
-      normalizer: JSON.stringify({ type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: true, lowercase: true }),
+      normalizer: JSON.stringify({ type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: stripAccents, lowercase }),
       pre_tokenizer: JSON.stringify({ type: 'BertPreTokenizer' }),
       decoder: JSON.stringify({ type: 'WordPiece', prefix: '##', cleanup: true }),
     },

@@ -1,6 +1,7 @@
 // What encodes a piece of text that others have cut. Layer: tokenizer (pure).
 // Another algorithm is another file with a class that implements this: merge-bpe.ts, unigram.ts, word-piece.ts.
 
+import type { AddedToken } from './added-tokens.ts';
 import type { IdBuffer } from './id-buffer.ts';
 
 /** An algorithm with its vocabulary, behind normalizer and pre-tokenizer. */
@@ -9,6 +10,8 @@ export interface PieceModel {
   readonly type: string;
   /** Tokens by id. */
   readonly tokens: readonly (string | undefined)[];
+  /** Tokens that are taken whole wherever they stand, if there are such. */
+  readonly wholes?: readonly AddedToken[];
   /**
    * Appends the ids of a piece.
    *

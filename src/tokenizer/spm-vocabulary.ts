@@ -97,6 +97,7 @@ function aroundUserDefined(model: PieceModel, tokens: readonly AddedToken[]): Pi
   return {
     type: model.type,
     tokens: model.tokens,
+    wholes: tokens,
     encodePiece(piece, out, spans) {
       for (const { from, to, token } of finder.split(piece)) {
         const first = spans?.length ?? 0;
