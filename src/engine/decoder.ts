@@ -12,6 +12,8 @@ export interface DecoderOptions {
   /** Most new tokens of one run: the size of a prefill's pieces. */
   readonly maxTokens: number;
   readonly maxSeqs: number;
+  /** Most rows of logits of one run, as many as sequences. */
+  readonly maxRows?: number;
   readonly maxLength: number;
   readonly slots: number;
   readonly compute?: 'f32' | 'bf16';
@@ -35,6 +37,7 @@ export class Decoder {
   readonly vocabSize: number;
   readonly maxTokens: number;
   readonly maxSeqs: number;
+  readonly maxRows: number;
   readonly maxLength: number;
   readonly #executor: Executor;
   readonly #handle: ProgramHandle;
@@ -43,6 +46,7 @@ export class Decoder {
   constructor(model: Model, options: DecoderOptions) {
     this.vocabSize = model.dims.vocabSize;
     ({ maxTokens: this.maxTokens, maxSeqs: this.maxSeqs, maxLength: this.maxLength, executor: this.#executor } = options);
+    this.maxRows = options.maxRows ?? options.maxSeqs;
     const packed = packedOnce(model), stored = new Map(model.states.map((state) => [state.id, state]));
     const program = compile(cachedGraph(packed, options), { target: this.#executor.target(), compute: options.compute ?? 'f32' });
     this.#handle = this.#executor.load(program);
@@ -54,14 +58,20 @@ export class Decoder {
     }
   }
 
-  /** Says which cache rows hold the positions of a sequence. */
-  assign(seq: number, slots: Int32Array): void {
-    if (slots.length > this.maxLength) throw new ShapeError(`Cannot place ${slots.length} positions: a sequence has at most ${this.maxLength}.`, { op: 'decode', shapes: [`[${slots.length}]`] });
-    this.#table.set(slots, seq * this.maxLength);
+  /** Says which cache rows hold the positions of a sequence, from `first` on. */
+  assign(seq: number, slots: Int32Array, first = 0): void {
+    const end = first + slots.length;
+    if (end > this.maxLength) throw new ShapeError(`Cannot place ${end} positions: a sequence has at most ${this.maxLength}.`, { op: 'decode', shapes: [`[${end}]`] });
+    this.#table.set(slots, seq * this.maxLength + first);
+  }
+
+  /** The cache row of a position. */
+  slotOf(seq: number, position: number): number {
+    return this.#table[seq * this.maxLength + position]!;
   }
 
   /**
-   * Runs new tokens, each attending to its own sequence. At most maxTokens, at most maxSeqs with logits.
+   * Runs new tokens, each attending to its own sequence. At most maxTokens, at most maxRows with logits.
    *
    * @returns logits [R, V] of those that want them, in their order
    */

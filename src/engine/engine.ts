@@ -1,15 +1,23 @@
-// Generation: many sequences over one decoder. Layer: engine. A step is schedule, run, postprocess.
+// Generation: many requests over one decoder. Layer: engine. A step is schedule, run, postprocess.
 
 import { CapacityError, ConfigError, InterruptedError } from '../base/errors.ts';
 import type { Executor, TypedArray } from '../backends/executor.ts';
 import type { State } from '../core/index.ts';
 import type { Model } from '../models/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { CacheSlots } from './cache-slots.ts';
+import { BlockPool, chainStart } from './block-pool.ts';
 import { Decoder, type NewToken } from './decoder.ts';
-import type { Constraint } from './constraint.ts';
-import { likeliest, logSumExp, argmax, type Alternative } from './likelihood.ts';
-import { Sampler, SamplerMemory, samplingSchema, type LogitBias, type Sampling } from './sampler.ts';
+import { Generation } from './generation.ts';
+import { argmax, logSumExp, type Alternative } from './likelihood.ts';
+import { PartQueue } from './part-queue.ts';
+import type { EngineStats, GenerateOptions, Part, Usage } from './request.ts';
+import { Sampler, SamplerMemory, samplingSchema } from './sampler.ts';
+import { Scheduler, type Piece } from './scheduler.ts';
+import { Scoring, type PositionLogits } from './scoring.ts';
+import { Sequence } from './sequence.ts';
+import type { Drafter } from './drafter.ts';
+import { NgramDrafter } from './ngram-drafter.ts';
+import { MAX_DRAFT, Speculation } from './speculation.ts';
 import { StopMatcher } from './stop-matcher.ts';
 
 export interface EngineOptions {
@@ -20,160 +28,88 @@ export interface EngineOptions {
   readonly tokenizer?: Tokenizer;
   /** Tokens that end a text (`eos_token_id`). */
   readonly stopIds?: readonly number[];
-  /** Most tokens of one run, 256. */
+  /** Most tokens of one run, 256: a longer prompt comes in pieces, so that answers go on beside it. */
   readonly maxTokens?: number;
   /** Most sequences at once, 8. */
   readonly maxSeqs?: number;
   /** Most tokens of a sequence, prompt included; the model's own limit, but at most 2048. */
   readonly maxLength?: number;
+  /** Positions of one block of the cache, 16. Prompts share whole blocks. */
+  readonly blockSize?: number;
+  /** Positions of the cache, shared by all; room for maxSeqs of maxLength. With less, requests wait and give way. */
+  readonly cacheTokens?: number;
+  /** Parts that a slow reader may leave lying, 256; then its request waits for it. */
+  readonly maxUnread?: number;
+  /**
+   * Guesses tokens, which the model checks many at once; the answers are the same. `ngram`, the default, takes what followed
+   * the last words before, where that pays; `always` does not ask whether it does; a drafter of one's own, such as a smaller
+   * model, is closed with the engine.
+   */
+  readonly speculation?: 'off' | 'ngram' | 'always' | Drafter;
   readonly compute?: 'f32' | 'bf16';
   /** What keys and values are kept in, f32; bf16 takes half the memory. */
   readonly cacheDtype?: 'f32' | 'bf16';
 }
 
-export interface GenerateOptions extends Partial<Sampling> {
-  /** Most new tokens, 128. */
-  readonly maxTokens?: number;
-  /** Texts that end the answer; they are not part of it. */
-  readonly stop?: readonly string[];
-  /** Tokens that end the answer, besides the model's own. */
-  readonly stopIds?: readonly number[];
-  /** Added to the logits of some tokens: −100 forbids, in practice, and 100 all but forces. */
-  readonly logitBias?: LogitBias;
-  /**
-   * What the answer must be. It is valid if it ends with `stop`; with `length` it was cut short. The request uses it up: give
-   * each its own (`fork`).
-   */
-  readonly constraint?: Constraint;
-  /** Report log-probabilities, with this many alternatives for each token. */
-  readonly logprobs?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** A piece of an answer. Text comes when its characters are whole, so some parts have none. */
-export interface Part {
-  readonly text: string;
-  readonly ids: readonly number[];
-  /** Of the ids, under the model's own distribution; empty unless asked for. */
-  readonly logprobs: readonly number[];
-  readonly alternatives: readonly (readonly Alternative[])[];
-  /** On the last part only. `stop`: a stop token or text; `length`: no room was left. */
-  readonly finishReason?: 'stop' | 'length';
-  /** On the last part only. */
-  readonly usage?: Usage;
-}
-
-/** Tokens of a request. */
-export interface Usage {
-  readonly promptTokens: number;
-  /** Of the prompt, those whose keys and values were there already. */
-  readonly cachedTokens: number;
-  readonly completionTokens: number;
-}
-
-/** What an engine is doing. */
-export interface EngineStats {
-  /** Requests with a place in the batch. */
-  readonly running: number;
-  readonly waiting: number;
-  /** Positions of one block of the KV cache. */
-  readonly blockSize: number;
-  readonly totalBlocks: number;
-  /** Blocks that running requests hold. */
-  readonly usedBlocks: number;
-  /** Blocks that are kept for prompts that begin alike. */
-  readonly cachedBlocks: number;
-  /** Prompt tokens since the start, and those of them found in the cache. */
-  readonly promptTokens: number;
-  readonly cachedTokens: number;
-  readonly completionTokens: number;
-  readonly steps: number;
-  /** Requests that gave their blocks back for others, and began again. */
-  readonly preemptions: number;
-  /** Tokens that speculation proposed, and those of them that were right. */
-  readonly draftTokens: number;
-  readonly acceptedTokens: number;
-}
-
-/** A request on its way. */
-interface Sequence {
-  readonly ids: number[];
-  readonly nPrompt: number;
-  readonly slots: Int32Array;
-  readonly seq: number;
-  readonly sampler: Sampler;
-  readonly stopIds: ReadonlySet<number>;
-  readonly constraint: Constraint | undefined;
-  readonly limit: number;
-  readonly nAlternatives: number | undefined;
-  readonly stops: StopMatcher;
-  readonly push: (id: number) => string;
-  readonly flush: () => string;
-  readonly parts: Part[];
-  /** Tokens whose keys and values are in the cache. */
-  computed: number;
-  done: boolean;
-  failure: unknown;
-  wake: () => void;
-}
-
 export class Engine {
   readonly #decoder: Decoder;
-  readonly #slots: CacheSlots;
+  readonly #pool: BlockPool;
+  readonly #scheduler: Scheduler;
+  readonly #speculation: Speculation | undefined;
   readonly #tokenizer: Tokenizer | undefined;
   readonly #stopIds: ReadonlySet<number>;
+  readonly #maxUnread: number;
   readonly #memory: SamplerMemory;
   readonly #mask: Uint32Array;
-  readonly #counts = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, steps: 0, preemptions: 0, draftTokens: 0, acceptedTokens: 0 };
-  readonly #freeSeqs: number[];
-  readonly #running: Sequence[] = [];
-  readonly #waiting: (() => void)[] = [];
+  readonly #counts = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, steps: 0 };
+  #order = 0;
   #loop: Promise<void> | undefined;
   #closed = false;
+  /** Most tokens of a sequence. */
+  readonly maxLength: number;
 
   constructor(model: Model, options: EngineOptions) {
-    const { maxTokens = 256, maxSeqs = 8, maxLength = Math.min(2048, model.dims.maxPositions) } = options;
-    const slots = maxSeqs * maxLength;
-    this.#decoder = new Decoder(model, { ...options, maxTokens, maxSeqs, maxLength, slots });
-    this.#slots = new CacheSlots(slots);
+    const { maxTokens = 256, maxSeqs = 8, maxLength = Math.min(2048, model.dims.maxPositions), blockSize: size = 16, speculation = 'ngram' } = options;
+    const blocks = Math.ceil((options.cacheTokens ?? maxSeqs * Math.ceil(maxLength / size) * size) / size);
+    // A table row holds whole blocks, the last one's end beyond maxLength too.
+    const tableLength = Math.min(Math.ceil(maxLength / size) * size, model.dims.maxPositions);
+    const maxRows = speculation === 'off' ? maxSeqs : Math.max(maxSeqs, Math.min(maxTokens, (1 + MAX_DRAFT) * maxSeqs, 64));
+    this.#decoder = new Decoder(model, { ...options, maxTokens, maxSeqs, maxRows, maxLength: tableLength, slots: blocks * size });
+    this.maxLength = Math.min(maxLength, blocks * size);
+    this.#pool = new BlockPool(blocks, size);
+    this.#scheduler = new Scheduler({ pool: this.#pool, maxTokens, maxRows, maxSeqs, place: (row, first, owned) => this.#place(row, first, owned) });
+    this.#speculation = speculation === 'off' ? undefined : new Speculation(typeof speculation === 'string' ? new NgramDrafter() : speculation, speculation === 'always');
     this.#tokenizer = options.tokenizer;
     this.#stopIds = new Set(options.stopIds ?? []);
+    this.#maxUnread = options.maxUnread ?? 256;
     this.#memory = new SamplerMemory(this.#decoder.vocabSize);
     this.#mask = new Uint32Array(Math.ceil(this.#decoder.vocabSize / 32));
-    this.#freeSeqs = Array.from({ length: maxSeqs }, (_, i) => maxSeqs - 1 - i);
   }
 
   /**
    * Continues a prompt, token by token.
    *
    * @param prompt text, or ids as they are
-   * @throws {ConfigError} for an empty prompt, an id outside the vocabulary, text without a tokenizer
+   * @throws {ConfigError} for an empty prompt, an id outside the vocabulary, text without a tokenizer, a constraint that cannot
+   * be met
    * @throws {CapacityError} if the prompt leaves no room
    * @throws {InterruptedError} when `signal` aborts; the engine goes on with the others
    */
   async *generate(prompt: string | readonly number[], options: GenerateOptions = {}): AsyncGenerator<Part, void> {
-    const sequence = await this.#admit(this.idsOf(prompt), options);
+    const ids = this.idsOf(prompt), sequence = this.#sequence(ids, options), generation = this.#generation(sequence, options);
+    sequence.reader = generation;
     const stop = (): void => this.#finish(sequence, new InterruptedError('Generation was stopped.'));
     options.signal?.addEventListener('abort', stop, { once: true });
     try {
+      this.#start(sequence);
+      this.#counts.promptTokens += ids.length;
       if (options.signal?.aborted) stop();
-      this.#loop ??= this.#drive();
-      while (sequence.parts.length > 0 || !sequence.done) {
-        if (sequence.parts.length > 0) yield sequence.parts.shift()!;
-        else await new Promise<void>((resolve) => {
-            sequence.wake = resolve;
-          });
-      }
-      if (sequence.failure !== undefined) throw sequence.failure;
+      else generation.begin();
+      yield* generation.parts.read();
     } finally {
       options.signal?.removeEventListener('abort', stop);
       this.#finish(sequence);
     }
-  }
-
-  stats(): EngineStats {
-    const total = this.#decoder.maxSeqs * this.#decoder.maxLength;
-    return { running: this.#running.length, waiting: this.#waiting.length, blockSize: 1, totalBlocks: total, usedBlocks: total - this.#slots.free, cachedBlocks: 0, ...this.#counts };
   }
 
   /** The whole answer at once. */
@@ -195,32 +131,21 @@ export class Engine {
    *
    * @throws {CapacityError} if there are more ids than a sequence has positions
    */
-  async *logits(ids: readonly number[], from = ids.length - 1): AsyncGenerator<readonly [position: number, logits: Float32Array]> {
-    const { seq, slots } = await this.#room(this.idsOf(ids), ids.length);
+  async *logits(ids: readonly number[], from = ids.length - 1): AsyncGenerator<PositionLogits> {
+    const sequence = this.#sequence(this.idsOf(ids), {}), rows = new PartQueue<PositionLogits>(2 * this.#decoder.maxRows, () => this.#kick());
+    const scoring = new Scoring(sequence, Math.max(0, from), rows, () => this.#finish(sequence));
+    sequence.reader = scoring;
     try {
-      for (let start = 0; start < ids.length;) {
-        const end = Math.min(ids.length, start + (start < from ? this.#decoder.maxTokens : Math.min(this.#decoder.maxTokens, this.#decoder.maxSeqs)), start < from ? from : Infinity);
-        const rows = await this.#decoder.run(ids.slice(start, end).map((id, i): NewToken => ({
-          id,
-          position: start + i,
-          seq,
-          slot: slots[start + i]!,
-          logits: start + i >= from,
-        })));
-        for (let i = Math.max(start, from); i < end; i++) {
-          const row = i - Math.max(start, from);
-          yield [i, rows.subarray(row * this.#decoder.vocabSize, (row + 1) * this.#decoder.vocabSize)];
-        }
-        start = end;
-      }
+      this.#start(sequence);
+      yield* rows.read();
     } finally {
-      this.#release(seq, slots);
+      this.#finish(sequence);
     }
   }
 
   /** How likely a completion is after a prompt. @returns the sum of its tokens' log-probabilities, and whether greedy decoding gives it */
   async score(prompt: string, completion: string): Promise<{ logprob: number; tokens: number; isGreedy: boolean }> {
-    const ids = this.idsOf(prompt + completion), nPrompt = this.#sharedPrefix(this.idsOf(prompt), ids);
+    const ids = this.idsOf(prompt + completion), nPrompt = sharedPrefix(this.idsOf(prompt), ids);
     let logprob = 0, isGreedy = true;
     for await (const [position, logits] of this.logits(ids, nPrompt - 1)) {
       const next = ids[position + 1];
@@ -241,177 +166,145 @@ export class Engine {
     return ids;
   }
 
-  /** Stops what is running, with an error for each, and forgets the program. */
+  stats(): EngineStats {
+    const { running, waiting, preemptions } = this.#scheduler, { size: blockSize, total: totalBlocks, available, idle: cachedBlocks } = this.#pool;
+    const { draftTokens = 0, acceptedTokens = 0 } = this.#speculation ?? {};
+    return { running: running.length, waiting: waiting.length, blockSize, totalBlocks, usedBlocks: totalBlocks - available, cachedBlocks, ...this.#counts, preemptions, draftTokens, acceptedTokens };
+  }
+
+  /** Stops what is running and waiting, with an error for each, and forgets the program. */
   async close(): Promise<void> {
+    if (this.#closed) return this.#loop;
     this.#closed = true;
-    for (const sequence of [...this.#running]) this.#finish(sequence, new InterruptedError('The engine was closed.'));
+    for (const sequence of [...this.#scheduler.running, ...this.#scheduler.waiting]) this.#finish(sequence, new InterruptedError('The engine was closed.'));
     await this.#loop;
     this.#decoder.close();
+    await this.#speculation?.close();
   }
 
-  /** Tokens that two encodings begin with: where a prompt and its continuation share a token, it counts as continuation. */
-  #sharedPrefix(prompt: readonly number[], whole: readonly number[]): number {
-    let n = 0;
-    while (n < prompt.length && n < whole.length - 1 && prompt[n] === whole[n]) n++;
-    return Math.max(1, n);
-  }
-
-  /** A row of the table and cache rows, when they are free. */
-  async #room(ids: readonly number[], length: number): Promise<{ seq: number; slots: Int32Array }> {
-    if (ids.length > this.#decoder.maxLength) {
-      throw new CapacityError(`Cannot take ${ids.length} tokens: a sequence has at most ${this.#decoder.maxLength}. Shorten the prompt, or open the engine with a larger maxLength.`, { need: ids.length, have: this.#decoder.maxLength });
+  /** @throws {CapacityError} if it can never have room */
+  #sequence(ids: number[], { priority = 0, cacheSalt, maxTokens = 128 }: GenerateOptions): Sequence {
+    if (ids.length > this.maxLength) {
+      throw new CapacityError(`Cannot take ${ids.length} tokens: a sequence has at most ${this.maxLength}. Shorten the prompt, or open the engine with a larger maxLength.`, { need: ids.length, have: this.maxLength });
     }
-    for (;;) {
-      if (this.#closed) throw new InterruptedError('The engine was closed.');
-      const slots = this.#freeSeqs.length > 0 ? this.#slots.take(Math.min(length, this.#decoder.maxLength)) : undefined;
-      if (slots !== undefined) {
-        const seq = this.#freeSeqs.pop()!;
-        this.#decoder.assign(seq, slots);
-        return { seq, slots };
-      }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+    return new Sequence({ ids, priority, chain: chainStart(cacheSalt), limit: Math.min(ids.length + maxTokens, this.maxLength), clock: this.#scheduler.clock, order: this.#order++ });
   }
 
-  #release(seq: number, slots: Int32Array): void {
-    this.#freeSeqs.push(seq);
-    this.#slots.giveBack(slots);
-    for (const retry of this.#waiting.splice(0)) retry();
-  }
-
-  async #admit(ids: number[], options: GenerateOptions): Promise<Sequence> {
-    const { maxTokens = 128, stop = [], stopIds = [], logitBias = {}, constraint, logprobs, signal: _signal, ...sampling } = options;
-    const sampler = new Sampler(samplingSchema.parse(sampling), this.#memory, { prompt: ids, logitBias });
-    const room = await this.#room(ids, ids.length + maxTokens);
-    if (this.#closed) {
-      this.#release(room.seq, room.slots);
-      throw new InterruptedError('The engine was closed.');
-    }
-    const decoder = this.#tokenizer?.decoder({ skipSpecialTokens: true });
-    const sequence: Sequence = {
-      ...room,
-      ids,
-      nPrompt: ids.length,
-      sampler,
-      stopIds: stopIds.length === 0 ? this.#stopIds : new Set([...this.#stopIds, ...stopIds]),
+  #generation(sequence: Sequence, options: GenerateOptions): Generation {
+    const { maxTokens: _maxTokens, stop = [], stopIds = [], logitBias = {}, constraint, logprobs, priority: _priority, cacheSalt: _salt, signal: _signal, ...sampling } = options;
+    return new Generation({
+      sequence,
+      sampler: new Sampler(samplingSchema.parse(sampling), this.#memory, { prompt: sequence.ids, logitBias }),
       constraint,
-      limit: Math.min(ids.length + maxTokens, this.#decoder.maxLength),
-      nAlternatives: logprobs,
+      stopIds: stopIds.length === 0 ? this.#stopIds : new Set([...this.#stopIds, ...stopIds]),
       stops: new StopMatcher(stop),
-      push: (id) => decoder?.push(id) ?? '',
-      flush: () => decoder?.flush() ?? '',
-      parts: [],
-      computed: 0,
-      done: false,
-      failure: undefined,
-      wake: () => {},
-    };
-    this.#running.push(sequence);
-    this.#counts.promptTokens += ids.length;
-    if (ids.length >= sequence.limit || constraint?.mustEnd === true) this.#emit(sequence, undefined, constraint?.mustEnd === true ? 'stop' : 'length');
-    return sequence;
-  }
-
-  async #drive(): Promise<void> {
-    await Promise.resolve(); // let what was asked for together start together
-    while (this.#running.length > 0) {
-      const batch = this.#schedule();
-      this.#counts.steps++;
-      try {
-        this.#postprocess(batch, await this.#decoder.run(batch.flatMap(({ tokens }) => tokens)));
-      } catch (error) {
-        for (const { sequence } of batch) this.#finish(sequence, error);
-      }
-    }
-    this.#loop = undefined;
-  }
-
-  /** Everyone's next tokens: single ones first, so that a long prompt delays nobody, then pieces of prompts. */
-  #schedule(): { sequence: Sequence; tokens: NewToken[] }[] {
-    let room = this.#decoder.maxTokens;
-    const pending = (s: Sequence): number => s.ids.length - s.computed;
-    return [...this.#running].sort((a, b) => Number(pending(a) > 1) - Number(pending(b) > 1)).flatMap((sequence) => {
-      const n = Math.min(room, pending(sequence)), start = sequence.computed;
-      room -= n;
-      const tokens = sequence.ids.slice(start, start + n).map((id, i): NewToken => ({
-        id,
-        position: start + i,
-        seq: sequence.seq,
-        slot: sequence.slots[start + i]!,
-        logits: start + i === sequence.ids.length - 1,
-      }));
-      return n > 0 ? [{ sequence, tokens }] : [];
+      decoder: this.#tokenizer?.decoder({ skipSpecialTokens: true }),
+      logprobs,
+      parts: new PartQueue<Part>(this.#maxUnread, () => this.#kick()),
+      mask: this.#mask,
+      onEnd: () => this.#finish(sequence),
     });
   }
 
-  #postprocess(batch: readonly { sequence: Sequence; tokens: readonly NewToken[] }[], logits: Float32Array): void {
-    let row = 0;
-    for (const { sequence, tokens } of batch) {
-      sequence.computed += tokens.length;
-      if (tokens.at(-1)?.logits !== true) continue;
-      const mine = logits.subarray(row * this.#decoder.vocabSize, ++row * this.#decoder.vocabSize);
-      if (sequence.done) continue;
-      try {
-        const id = this.#choose(sequence, mine);
-        if (sequence.stopIds.has(id)) this.#emit(sequence, undefined, 'stop');
-        else this.#accept(sequence, id, mine);
-      } catch (error) {
-        this.#finish(sequence, error);
-      }
-    }
-  }
-
-  /** The next token; where a constraint allows none, the answer ends or has failed. */
-  #choose({ sampler, constraint, stopIds, ids, nPrompt }: Sequence, logits: Float32Array): number {
-    if (!constraint) return sampler.choose(logits, ids.length - nPrompt);
-    constraint.fillMask(this.#mask);
-    for (const id of stopIds) {
-      if (constraint.canEnd) this.#mask[id >> 5]! |= 1 << (id & 31);
-      else this.#mask[id >> 5]! &= ~(1 << (id & 31));
-    }
-    if (this.#mask.every((word) => word === 0)) throw new ConfigError('Cannot go on: the constraint allows no token here, and no end. It cannot be met with this vocabulary.', { path: 'constraint' });
-    const id = sampler.choose(logits, ids.length - nPrompt, this.#mask);
-    if (!stopIds.has(id) && !constraint.accept(id)) throw new ConfigError(`Cannot go on: the constraint refuses the token ${id}, which its own mask allows.`, { path: 'constraint' });
-    return id;
-  }
-
-  #accept(sequence: Sequence, id: number, logits: Float32Array): void {
-    sequence.ids.push(id);
-    sequence.sampler.accept(id);
-    this.#counts.completionTokens++;
-    const n = sequence.nAlternatives;
-    const chosen = n === undefined ? { id } : { id, logprob: logits[id]! - logSumExp(logits), alternatives: n > 0 ? likeliest(logits, n) : [] };
-    const { text, stopped } = sequence.stops.push(sequence.push(id));
-    const full = sequence.ids.length >= sequence.limit;
-    const ends = sequence.constraint ? sequence.constraint.mustEnd : stopped;
-    this.#emit(sequence, { ...chosen, text }, ends ? 'stop' : full || stopped ? 'length' : undefined, stopped);
-  }
-
-  /** Queues a part; with a reason it is the last one, and what the decoder and the stop matcher held back comes with it. */
-  #emit(sequence: Sequence, token: { id: number; text: string; logprob?: number; alternatives?: Alternative[] } | undefined, finishReason?: 'stop' | 'length', cut = false): void {
-    let text = token?.text ?? '';
-    if (finishReason && !cut) {
-      const last = sequence.stops.push(sequence.flush());
-      text += last.text + (last.stopped ? '' : sequence.stops.flush());
-    }
-    sequence.parts.push({
-      text,
-      ids: token ? [token.id] : [],
-      logprobs: token?.logprob === undefined ? [] : [token.logprob],
-      alternatives: token?.alternatives ? [token.alternatives] : [],
-      ...(finishReason ? { finishReason, usage: { promptTokens: sequence.nPrompt, cachedTokens: 0, completionTokens: sequence.ids.length - sequence.nPrompt } } : {}),
-    });
-    if (finishReason) this.#finish(sequence);
-    sequence.wake();
+  #start(sequence: Sequence): void {
+    if (this.#closed) throw new InterruptedError('The engine was closed.');
+    this.#scheduler.add(sequence);
+    this.#kick();
   }
 
   /** Ends a sequence, once. */
   #finish(sequence: Sequence, failure?: unknown): void {
     if (sequence.done) return;
     sequence.done = true;
-    sequence.failure = failure;
-    this.#running.splice(this.#running.indexOf(sequence), 1);
-    this.#release(sequence.seq, sequence.slots);
-    sequence.wake();
+    this.#scheduler.remove(sequence);
+    this.#speculation?.forget(sequence);
+    this.#counts.cachedTokens += sequence.cachedTokens ?? 0;
+    sequence.reader.end(failure);
+    this.#kick();
   }
+
+  /** Something may be possible now that was not before. */
+  #kick(): void {
+    this.#loop ??= this.#drive();
+  }
+
+  async #drive(): Promise<void> {
+    await Promise.resolve(); // let what was asked for together start together
+    try {
+      for (;;) {
+        await this.#speculation?.propose(this.#scheduler.running);
+        const pieces = this.#scheduler.schedule();
+        if (pieces.length === 0) break;
+        await this.#step(pieces);
+      }
+    } catch (error) { // a drafter's, or ours: nobody is left waiting
+      for (const sequence of [...this.#scheduler.running, ...this.#scheduler.waiting]) this.#finish(sequence, error);
+    }
+    this.#loop = undefined;
+  }
+
+  async #step(pieces: readonly Piece[]): Promise<void> {
+    const begin = performance.now();
+    this.#counts.steps++;
+    try {
+      const logits = await this.#decoder.run(pieces.flatMap((piece) => this.#tokensOf(piece)));
+      const seconds = (performance.now() - begin) / 1000, before = this.#counts.completionTokens;
+      this.#postprocess(pieces, logits);
+      this.#speculation?.record(pieces, this.#counts.completionTokens - before, seconds);
+    } catch (error) {
+      for (const { sequence } of pieces) this.#finish(sequence, error);
+    }
+  }
+
+  #tokensOf({ sequence: { ids, row }, start, count, draft, from }: Piece): NewToken[] {
+    return Array.from({ length: count + draft.length }, (_, i) => ({
+      id: i < count ? ids[start + i]! : draft[i - count]!,
+      position: start + i,
+      seq: row,
+      slot: this.#decoder.slotOf(row, start + i),
+      logits: start + i >= from,
+    }));
+  }
+
+  #postprocess(pieces: readonly Piece[], logits: Float32Array): void {
+    const { vocabSize } = this.#decoder;
+    let row = 0;
+    for (const piece of pieces) {
+      const { sequence, start, count, draft } = piece, first = Math.max(start, piece.from), end = start + count + draft.length;
+      const rows = Math.max(0, end - first);
+      if (!sequence.done) this.#take(piece, first, logits.subarray(row * vocabSize, (row + rows) * vocabSize));
+      row += rows;
+    }
+  }
+
+  /** Gives a sequence its logits, as far as its draft was right. What goes wrong there ends this sequence alone. */
+  #take({ sequence, start, count, draft }: Piece, first: number, rows: Float32Array): void {
+    const { vocabSize } = this.#decoder, known = start + count, before = sequence.ids.length, isPrompt = sequence.reader instanceof Scoring;
+    sequence.computed = known;
+    try {
+      for (let at = 0; at * vocabSize < rows.length; at++) {
+        const position = first + at, isRight = sequence.reader.take(position, rows.subarray(at * vocabSize, (at + 1) * vocabSize), draft[position + 1 - known]);
+        if (sequence.done) break;
+        if (position >= known - 1 && !isRight) break;
+        if (position >= known - 1 && position + 1 < known + draft.length) sequence.computed++;
+      }
+      if (!sequence.done) this.#scheduler.register(sequence);
+    } catch (error) {
+      this.#finish(sequence, error);
+    }
+    if (!isPrompt) this.#counts.completionTokens += sequence.ids.length - before;
+  }
+
+  /** Tells the decoder where positions lie; positions that the model does not have are left out. */
+  #place(row: number, first: number, blocks: readonly number[]): void {
+    const { size } = this.#pool, slots = Int32Array.from({ length: Math.min(blocks.length * size, this.#decoder.maxLength - first) }, (_, i) => blocks[Math.floor(i / size)]! * size + (i % size));
+    this.#decoder.assign(row, slots, first);
+  }
+}
+
+/** Tokens that two encodings begin with: where a prompt and its continuation share a token, it counts as continuation. */
+function sharedPrefix(prompt: readonly number[], whole: readonly number[]): number {
+  let n = 0;
+  while (n < prompt.length && n < whole.length - 1 && prompt[n] === whole[n]) n++;
+  return Math.max(1, n);
 }

@@ -1,7 +1,9 @@
 // Generation with a KV cache: prefill, decode, sampling, stopping, streaming. Layer: engine.
 export type { Constraint } from './constraint.ts';
 export { Decoder, type DecoderOptions, type NewToken } from './decoder.ts';
-export { Engine, type EngineOptions, type EngineStats, type GenerateOptions, type Part, type Usage } from './engine.ts';
+export type { Drafter } from './drafter.ts';
+export { Engine, type EngineOptions } from './engine.ts';
 export { argmax, likeliest, logSumExp, type Alternative } from './likelihood.ts';
+export type { EngineStats, GenerateOptions, Part, Usage } from './request.ts';
 export { sample, Sampler, SamplerMemory, samplingSchema, type LogitBias, type Sampling } from './sampler.ts';
 export { StopMatcher } from './stop-matcher.ts';

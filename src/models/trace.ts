@@ -84,8 +84,10 @@ export function logitsOf(b: GraphBuilder, { head, logitSoftcap: cap = 0 }: Trace
 export interface CacheOptions {
   /** Most new tokens of one run. */
   readonly maxTokens: number;
-  /** Most sequences at once, and most rows of logits. */
+  /** Most sequences at once. */
   readonly maxSeqs: number;
+  /** Most rows of logits, as many as sequences. */
+  readonly maxRows?: number;
   /** Most positions of one sequence. */
   readonly maxLength: number;
   /** Rows of the cache, shared by all sequences. */
@@ -98,12 +100,12 @@ export interface CacheOptions {
  * New tokens of many sequences, each attending to its own sequence in the cache after they were added to it.
  *
  * Inputs: tokens, positions, seqs, slots i32 [N ≤ maxTokens] (id, place in its sequence, row of slotTable, row of the
- * cache to write to); slotTable i32 [maxSeqs, maxLength] (the cache row of each position); rows i32 [R ≤ maxSeqs] (which
+ * cache to write to); slotTable i32 [maxSeqs, maxLength] (the cache row of each position); rows i32 [R ≤ maxRows] (which
  * tokens need logits). Output: logits f32 [R, V]. Writes the States `cache.LAYER.k` and `.v`, [slots, KV, D].
  *
  * @throws {CapacityError} if maxLength is more than the model's positions
  */
-export function cachedGraph(model: Model, { maxTokens, maxSeqs, maxLength, slots: nSlots, cacheDtype = 'f32' }: CacheOptions): Graph {
+export function cachedGraph(model: Model, { maxTokens, maxSeqs, maxRows = maxSeqs, maxLength, slots: nSlots, cacheDtype = 'f32' }: CacheOptions): Graph {
   if (maxLength > model.dims.maxPositions) {
     throw new CapacityError(`Cannot decode ${maxLength} positions: the model tells ${model.dims.maxPositions} apart. Ask for less.`, { need: maxLength, have: model.dims.maxPositions });
   }
@@ -111,7 +113,7 @@ export function cachedGraph(model: Model, { maxTokens, maxSeqs, maxLength, slots
   const ids = (name: string): Tensor => b.input(name, { shape: [n], dtype: 'i32' });
   const tokens = ids('tokens'), positions = ids('positions'), seqs = ids('seqs'), slots = ids('slots');
   const slotTable = b.input('slotTable', { shape: [maxSeqs, maxLength], dtype: 'i32' });
-  const rows = b.input('rows', { shape: [{ dim: 'rows', max: maxSeqs }], dtype: 'i32' });
+  const rows = b.input('rows', { shape: [{ dim: 'rows', max: maxRows }], dtype: 'i32' });
   const writes: [State, Tensor][] = [];
   const cached = (layer: number, part: 'k' | 'v', fresh: Tensor): Tensor => {
     const state: State = {
