@@ -1,4 +1,5 @@
-// Builds all that is not up to date: dist/ from TypeScript, the operator header from dist/, build/athanor.node from C++.
+// Builds all that is not up to date: dist/ from TypeScript, dist/studio from the chat page's sources, the operator header
+// from dist/, build/athanor.node from C++.
 // node scripts/build.mjs [--native] [--native-if-possible] [--partial] [--sanitize[=thread|guard]]
 //   --native              only the native core
 //   --native-if-possible  without a C++ compiler say so and succeed: the reference backend then does the work
@@ -11,6 +12,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildNative } from './build-native.mjs';
+import { buildStudio } from './build-studio.mjs';
 import { fingerprint, readStamp, writeStamp } from './freshness.mjs';
 import { nativeTests } from './native-tests.mjs';
 import { BuildError, ROOT } from './project.mjs';
@@ -76,7 +78,10 @@ function buildTypeScript() {
 }
 
 async function build(flags) {
-  if (!flags.includes('--native')) buildTypeScript();
+  if (!flags.includes('--native')) {
+    buildTypeScript();
+    await buildStudio();
+  }
   await buildNative({ ifPossible: flags.includes('--native-if-possible'), partial: flags.includes('--partial') });
 }
 

@@ -19,7 +19,8 @@ function isBuilt() {
   const typescript = existsSync(join(ROOT, 'src')) ? fingerprint('typescript') : stamp.typescript;
   const native = `${fingerprint('native')} ${typescript ?? 'installed'}`;
   const there = existsSync(join(ROOT, 'dist')) && (stamp.addon === 'no compiler' || existsSync(join(ROOT, 'build', 'athanor.node')));
-  return there && stamp.typescript === typescript && stamp.native === native;
+  const studio = existsSync(join(ROOT, 'studio')) && stamp.studio !== undefined ? fingerprint('studio') : stamp.studio;
+  return there && stamp.typescript === typescript && stamp.native === native && stamp.studio === studio;
 }
 
 /** Runs a step with its progress on standard error, so that standard output stays the command's own. */

@@ -8,6 +8,7 @@ import { ROOT } from './project.mjs';
 const STAMP = join(ROOT, 'build', 'stamp.json');
 
 const PARTS = {
+  studio: { folders: ['studio'], files: ['scripts/build-studio.mjs'], ending: /\.(tsx?|css|html|json)$/ },
   typescript: { folders: ['src'], files: ['tsconfig.json'], ending: /\.ts$/ },
   native: {
     folders: ['native/binding', 'native/cpu', 'native/runtime'],
@@ -16,7 +17,7 @@ const PARTS = {
   },
 };
 
-/** A line that changes when a source of the part is added, removed or written. @param {'typescript' | 'native'} part */
+/** A line that changes when a source of the part is added, removed or written. @param {'studio' | 'typescript' | 'native'} part */
 export function fingerprint(part) {
   const { folders, files, ending } = PARTS[part];
   let count = 0, hash = 0;
@@ -43,7 +44,7 @@ export function fingerprint(part) {
   return `${count}:${hash.toString(16)}`;
 }
 
-/** @returns {{ typescript?: string, native?: string, addon?: 'built' | 'no compiler' }} empty before the first build */
+/** @returns {{ typescript?: string, studio?: string, native?: string, addon?: 'built' | 'no compiler' }} empty before the first build */
 export function readStamp() {
   try {
     return JSON.parse(readFileSync(STAMP, 'utf8'));

@@ -16,6 +16,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   tokenize: { summary: 'turn text into token ids, and back', load: async () => (await import('./commands/tokenize.ts')).tokenize },
   train: { summary: 'train a model by a recipe, resumable at any moment', load: async () => (await import('./commands/train.ts')).trainCommand },
   generate: { summary: 'continue a text with a model', load: async () => (await import('./commands/generate.ts')).generate },
+  chat: { summary: 'talk with a model in the terminal', load: async () => (await import('./commands/chat.ts')).chat },
   serve: { summary: 'serve models to OpenAI, Anthropic and Ollama clients, with a chat page', load: async () => (await import('./commands/serve.ts')).serve },
   logits: { summary: 'print the scores of every next token', load: async () => (await import('./commands/logits.ts')).logits },
   score: { summary: 'say how likely a model finds given completions', load: async () => (await import('./commands/score.ts')).score },

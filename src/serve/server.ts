@@ -9,6 +9,7 @@ import type { ServerParts } from './context.ts';
 import type { Energy } from './energy.ts';
 import { KeyRing } from './keys.ts';
 import { Metrics } from './metrics.ts';
+import { loadPage, pageRoutes } from './chat-page.ts';
 import { DEFAULT_SERVE_OPTIONS, isLoopback, type ServeOptions } from './options.ts';
 import type { ModelRegistry } from './registry.ts';
 import { ResponseStore } from './response-store.ts';
@@ -51,7 +52,7 @@ export async function startServer({ registry, keys = new KeyRing(), log = SILENT
   const admission = new Admission(options), state = { loaded: false, draining: false };
   const metrics = new Metrics({ running: () => admission.running, waiting: () => admission.waiting });
   const parts: ServerParts = { options, registry, admission, keys, metrics, log, version, energy, responses: new ResponseStore(), isReady: () => state.loaded && !state.draining };
-  const http = createAdaptorServer({ fetch: makeApp(parts).fetch, serverOptions: { headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 16384 } }) as Server;
+  const http = createAdaptorServer({ fetch: makeApp(parts, pageRoutes(loadPage())).fetch, serverOptions: { headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 16384 } }) as Server;
   const address = await listen(http, options);
   const [first] = registry.entries;
   try {

@@ -2,21 +2,14 @@
 
 import type { Profile } from '../../backends/profile.ts';
 import { ConfigError } from '../../base/errors.ts';
-import { samplingSchema, type Part, type Sampling } from '../../engine/index.ts';
+import type { Part } from '../../engine/index.ts';
 import { ChatTemplate } from '../../tokenizer/index.ts';
 import type { Arguments } from '../arguments.ts';
-import { EXECUTOR_OPTIONS, type Command, type Io, type OptionSpec } from '../command.ts';
+import { EXECUTOR_OPTIONS, type Command, type Io } from '../command.ts';
 import { withExecutor } from '../executors.ts';
 import { describeProfile, PROFILE_OPTION, profiled, takeProfile } from '../profile.ts';
 import { MODEL_ARGUMENT, openEngine, openModel, parseIds, type OpenModel } from '../open-model.ts';
-
-const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-/** The sampler's own fields as options. */
-const SAMPLING_OPTIONS: Readonly<Record<string, OptionSpec>> = Object.fromEntries(Object.entries(samplingSchema.shape).map(([name, schema]) => [
-  kebab(name),
-  { kind: 'number', value: 'N', about: `${schema.description ?? ''} (default: ${String(schema.parse(undefined))})` },
-]));
+import { SAMPLING_OPTIONS, samplingOf, wholeNumber } from '../sampling-options.ts';
 
 export const generate: Command = {
   name: 'generate',
@@ -61,24 +54,6 @@ export const generate: Command = {
     }
   },
 };
-
-function wholeNumber(args: Arguments, name: string): number | undefined {
-  const value = args.number(name);
-  if (value !== undefined && (!Number.isSafeInteger(value) || value < 0)) throw new ConfigError(`Cannot use --${name} ${value}: it must be a whole number, 0 or more.`, { path: name });
-  return value;
-}
-
-/** Sampling as the options say. @throws {ConfigError} naming the option that is out of range */
-function samplingOf(args: Arguments): Sampling {
-  const given = Object.fromEntries(Object.keys(samplingSchema.shape).flatMap((name) => {
-    const value = args.number(kebab(name));
-    return value === undefined ? [] : [[name, value]];
-  }));
-  const result = samplingSchema.safeParse(given);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues, name = String(issue!.path[0]);
-  throw new ConfigError(`Cannot use --${kebab(name)} ${String(given[name])}: ${issue!.message.replace(/^Invalid input: /, '').replace(/^Too (small|big): /, '')}.`, { path: kebab(name) });
-}
 
 /** What to continue: text, ids, or a message in the form of the model's chat template, in which text is never a control token. */
 async function promptOf(args: Arguments, open: OpenModel, io: Io): Promise<string | readonly number[]> {
