@@ -21,17 +21,17 @@ export function stackedShape({ id, meta }: State, nExperts: number): readonly nu
   return expertOf(id) === undefined ? shape : [nExperts, ...shape];
 }
 
-const EXPERT_TENSORS = {
+export const EXPERT_TENSORS = {
   'blocks.*.mlp.router.weight': 'blk.*.ffn_gate_inp.weight',
   'blocks.*.mlp.experts.*.gate.weight': 'blk.*.ffn_gate_exps.weight',
   'blocks.*.mlp.experts.*.up.weight': 'blk.*.ffn_up_exps.weight',
   'blocks.*.mlp.experts.*.down.weight': 'blk.*.ffn_down_exps.weight',
 };
 
-/** Experts of a layer, which every layer's tensor must hold: a model of them is not built before there are bytes for each. */
-function countExperts(fields: GgufFields): number {
+/** Experts of a layer, which every layer's tensor must hold from `firstLayer` on: a model of them is not built before there are bytes for each. */
+export function countExperts(fields: GgufFields, firstLayer = 0): number {
   const count = fields.needed(`${fields.architecture}.expert_count`), nLayers = fields.needed(`${fields.architecture}.block_count`);
-  for (let layer = 0; layer < nLayers; layer++) {
+  for (let layer = firstLayer; layer < nLayers; layer++) {
     const name = `blk.${layer}.ffn_gate_exps.weight`, tensor = fields.header.tensors.get(name);
     if (tensor === undefined) throw fields.error(`it has no tensor "${name}", which its metadata calls for`);
     if (tensor.shape.length !== 3 || tensor.shape[0] !== count || tensor.shape.includes(0)) throw new FormatError(`Cannot read "${fields.path}": tensor "${name}" is [${tensor.shape.join(', ')}], but its metadata calls for ${count} experts' matrices.`, { path: fields.path, offset: tensor.begin });

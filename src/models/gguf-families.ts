@@ -4,6 +4,7 @@ import { decoderDims } from './decoder-config.ts';
 import { blockTensors, decoderEntries, decoderFields, DECODER_TENSORS, firstOf, HEAD_NORM_TENSORS, headsOf, pairedQueriesAndKeys, ropeOf, STREAM_TENSORS, unwritableScaling } from './gguf-decoder.ts';
 import { whole } from './gguf-fields.ts';
 import type { GgufForm } from './gguf-form.ts';
+import { deepseek2 } from './gguf-deepseek.ts';
 import { qwen3Moe } from './gguf-experts.ts';
 import { gemma2, gemma3 } from './gguf-gemma.ts';
 import { gpt2 } from './gguf-gpt2.ts';
@@ -121,6 +122,7 @@ function phi3Rope(c: Phi3Config): ReturnType<typeof ropeOf> {
 
 /** By `model_type`, as `FAMILIES`; where an architecture is shared, those that recognise their files stand first. */
 export const GGUF_FORMS: Readonly<Record<string, GgufForm>> = {
+  deepseek_v3: deepseek2,
   gemma2,
   gemma3_text: gemma3,
   gpt2,

@@ -14,7 +14,7 @@ import { expertOf, stackedShape } from './gguf-experts.ts';
 import { decodeForeign, FOREIGN, isForeign, recodeForeign } from './gguf-blocks.ts';
 import { GGUF_FORMS } from './gguf-families.ts';
 import { GgufFields } from './gguf-fields.ts';
-import type { GgufForm } from './gguf-form.ts';
+import type { GgufForm, JoinedTensor } from './gguf-form.ts';
 import { minusOne, restOf, storedPlusOne } from './norms-from-one.ts';
 import { pairRows } from './pair-rows.ts';
 import { parseGguf } from './gguf-header.ts';
@@ -59,10 +59,12 @@ export function loadGguf(path: string, options: { readonly mapFile?: MapFile } =
     const [modelType, form] = known, tensors = fields.header.tensors;
     const constant = (name: string): Float32Array | undefined => (tensors.has(name) ? read(file, tensors.get(name)!) : undefined);
     const { family, config } = parseConfig({ model_type: modelType, ...form.config(fields, constant) }, path);
-    const model = createModel(family, config), sources = matchStates(fields, form, model);
+    const model = createModel(family, config), { sources, joined } = matchStates(fields, form, model);
     const heads = (state: State): number | undefined => form.pairedHeads(state.id, model.dims), shifted = form.fromOne === undefined ? [] : model.states.filter(({ id }) => form.fromOne!(id));
     const rest = restOf(fields, new Map(shifted.map(({ id, meta }) => [id, sizeOf(meta.shape)]))), isShifted = new Set(shifted.map(({ id }) => id));
     const values = (state: State, out?: Float32Array): Float32Array => {
+      const several = joined.get(state.id);
+      if (several !== undefined) return several.join(several.parts.map(({ name }) => read(file, tensors.get(name)!)), out);
       const source = sourceOf(sources, state);
       return isShifted.has(state.id) ? minusOne(read(file, source, undefined, out ?? new Float32Array(sizeOf(source.shape))), rest.get(state.id)) : read(file, source, heads(state), out);
     };
@@ -72,8 +74,8 @@ export function loadGguf(path: string, options: { readonly mapFile?: MapFile } =
       tokenizer: tokenizerOf(fields),
       chatTemplates: ggufChatTemplates(fields),
       read: values,
-      storedType: (state) => typeToCompute(sourceOf(sources, state).type),
-      readStored: (state) => (isShifted.has(state.id) ? encodeWeights(state.meta.dtype as WeightType, values(state)) : readAs(file, sourceOf(sources, state), heads(state), state.meta.dtype as WeightType)),
+      storedType: (state) => (joined.has(state.id) ? (joined.get(state.id)!.parts.every(({ name }) => tensors.get(name)!.type === 'f32') ? 'f32' : 'bf16') : typeToCompute(sourceOf(sources, state).type)),
+      readStored: (state) => (isShifted.has(state.id) || joined.has(state.id) ? encodeWeights(state.meta.dtype as WeightType, values(state)) : readAs(file, sourceOf(sources, state), heads(state), state.meta.dtype as WeightType)),
       close: () => file.close(),
     };
   } catch (error) {
@@ -91,18 +93,25 @@ function openPlain(path: string): ReadableFile {
   return new ReadableFile(path);
 }
 
-function matchStates(fields: GgufFields, form: GgufForm, model: Model): Map<string, GgufTensor> {
-  const left = new Map(fields.header.tensors), sources = new Map<string, GgufTensor>();
-  for (const state of model.states) {
-    const name = nameOf(form, state), tensor = fields.header.tensors.get(name), shape = stackedShape(state, model.dims.experts?.all ?? 0);
+function matchStates(fields: GgufFields, form: GgufForm, model: Model): { sources: Map<string, GgufTensor>; joined: Map<string, JoinedTensor> } {
+  const left = new Map(fields.header.tensors), sources = new Map<string, GgufTensor>(), joined = new Map<string, JoinedTensor>();
+  const take = (name: string, shape: readonly number[]): GgufTensor => {
+    const tensor = fields.header.tensors.get(name);
     if (tensor === undefined) throw fields.error(`it has no tensor "${name}", which its metadata calls for`);
     if (tensor.shape.join() !== shape.join()) throw new FormatError(`Cannot read "${fields.path}": tensor "${name}" is [${tensor.shape.join(', ')}], but its metadata calls for [${shape.join(', ')}].`, { path: fields.path, offset: tensor.begin });
     left.delete(name);
-    sources.set(state.id, partOf(tensor, expertOf(state.id)));
+    return tensor;
+  };
+  for (const state of model.states) {
+    const name = nameOf(form, state), several = left.has(name) ? undefined : form.joined?.(state, model.dims, model.config);
+    if (several !== undefined && left.has(several.parts[0]!.name)) {
+      for (const part of several.parts) take(part.name, part.shape);
+      joined.set(state.id, several);
+    } else sources.set(state.id, partOf(take(name, stackedShape(state, model.dims.experts?.all ?? 0)), expertOf(state.id)));
   }
   const extra = [...left.values()].find(({ name }) => !form.ignored.test(name));
   if (extra !== undefined) throw new FormatError(`Cannot read "${fields.path}": it holds tensor "${extra.name}", which a ${form.architecture} model here does not have.`, { path: fields.path, offset: extra.begin });
-  return sources;
+  return { sources, joined };
 }
 
 /** An expert's part of a tensor that holds those of all. */

@@ -2,6 +2,7 @@
 // See https://github.com/ggml-org/llama.cpp, gguf-py/gguf/constants.py (names), conversion/ (what is written) and
 // src/models/ (what an architecture computes).
 
+import type { State } from '../core/index.ts';
 import type { ModelConfig, ModelDims } from './family.ts';
 import type { GgufFields } from './gguf-fields.ts';
 import type { GgufEntry } from './gguf-write.ts';
@@ -18,6 +19,8 @@ export interface GgufForm<C extends ModelConfig = ModelConfig> {
   pairedHeads(id: string, dims: ModelDims): number | undefined;
   /** Whether the file holds a State plus one: weights of norms that are counted from one. */
   fromOne?(id: string): boolean;
+  /** Tensors that some files have instead of the one of `weights`. */
+  joined?(state: State, dims: ModelDims, config: C): JoinedTensor | undefined;
   /** What llama.cpp's architecture does not compute, as a sentence without its end: such a model is not written. */
   cannot?(config: C, dims: ModelDims): string | undefined;
   /** What llama.cpp will do otherwise than we do, but only in some cases. */
@@ -32,6 +35,12 @@ export interface GgufForm<C extends ModelConfig = ModelConfig> {
    * @param constant values of a tensor that is there, as f32
    */
   config(fields: GgufFields, constant: ReadConstant): Record<string, unknown>;
+}
+
+/** A State that lies in several tensors. */
+export interface JoinedTensor {
+  readonly parts: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  join(values: readonly Float32Array[], out?: Float32Array): Float32Array;
 }
 
 export interface Constant {

@@ -29,7 +29,7 @@ function wantedType(mixture: Mixture, { config, dims }: Model, id: string): Weig
   if (mixture === 'q4_0') return 'q4_0';
   const layer = Number(id.split('.')[1]);
   if (id.endsWith('.attn.qkv.weight')) return 'q6_k';
-  if (/\.(attn\.v|mlp\.down|mlp\.experts\.\d+\.down)\.weight$/.test(id) && usesMoreBits(layer, dims.nLayers)) return 'q6_k';
+  if (/\.(attn\.v|attn\.kvUp|mlp\.down|mlp\.experts\.\d+\.down)\.weight$/.test(id) && usesMoreBits(layer, dims.nLayers)) return 'q6_k';
   return 'q4_k';
 }
 

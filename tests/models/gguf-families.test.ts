@@ -8,6 +8,10 @@ import { NativeExecutor } from '../../src/backends/native/index.ts';
 import { Engine } from '../../src/engine/index.ts';
 import type { State } from '../../src/core/index.ts';
 import { createModel, FAMILIES, initialise, loadGguf, loadModel, parseGguf, saveGguf, type LoadedModel, type Model } from '../../src/models/index.ts';
+import type { DeepseekV3Config } from '../../src/models/deepseek_v3.ts';
+import { weightName } from '../../src/models/family.ts';
+import { stackedShape } from '../../src/models/gguf-experts.ts';
+import { formatGguf, paddingOf, type GgufEntry } from '../../src/models/gguf-write.ts';
 import { GGUF_FORMS } from '../../src/models/gguf-families.ts';
 import { minusOne, storedPlusOne } from '../../src/models/norms-from-one.ts';
 import { loadTokenizer } from '../../src/tokenizer/index.ts';
@@ -38,7 +42,11 @@ function model(modelType: string, changes: object): Model {
 
 const YARN = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16 };
 const LONG = { rope_type: 'longrope', short_factor: [1, 1.1, 1.2, 1.3], long_factor: [1, 2, 3.5, 8], original_max_position_embeddings: 16 };
+const LATENT = { num_key_value_heads: 4, q_lora_rank: 24, kv_lora_rank: 32, qk_nope_head_dim: 16, qk_rope_head_dim: 8, v_head_dim: 16, moe_intermediate_size: 32, n_routed_experts: 8, n_shared_experts: 2, num_experts_per_tok: 3, n_group: 4, topk_group: 2, num_hidden_layers: 3, rms_norm_eps: 1e-6 };
 const CASES: [string, Model][] = [
+  ['deepseek_v3', model('deepseek_v3', LATENT)],
+  ['deepseek_v3 with yarn', model('deepseek_v3', { ...LATENT, rope_scaling: { ...YARN, mscale: 1, mscale_all_dim: 1 }, norm_topk_prob: false, n_group: 1, topk_group: 1 })],
+  ['deepseek_v3 without latent queries', model('deepseek_v3', { ...LATENT, q_lora_rank: null, first_k_dense_replace: 2, rope_scaling: { ...YARN, mscale: 1, mscale_all_dim: 0.5 } })],
   ['llama with biases', model('llama', { attention_bias: true, mlp_bias: true })],
   ['llama with yarn', model('llama', { rope_scaling: { ...YARN, attention_factor: 1.4, beta_fast: 8 } })],
   ['llama with longrope', model('llama', { rope_scaling: { ...LONG, short_factor: [1, 1, 1, 1, 1, 1, 1, 1], long_factor: [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5] } })],
@@ -80,6 +88,7 @@ describe.each(CASES)('%s as GGUF', (_name, given) => {
 
 describe('golden models', () => {
   const refused: Record<string, RegExp> = {
+    'deepseek_v3-direct': /attention has biases/,
     qwen2: /look back over a window/,
     'qwen3-yarn': /its attention has biases/,
     qwen3_moe: /have no experts/,
@@ -98,10 +107,45 @@ describe('golden models', () => {
       for (const state of folder.model.states) expect(bits(file.read(state)).equals(bits(folder.read(state))), state.id).toBe(true);
       expect(relativeError(scoreAll(file.model, weightsOf(file), [[5, 6, 7, 8, 9, 10, 11, 12, 13, 14]]).logits!.data, scoreAll(folder.model, weightsOf(folder), [[5, 6, 7, 8, 9, 10, 11, 12, 13, 14]]).logits!.data)).toBeLessThan(2e-6);
       if (/^(mistral|phi3)$/.test(name)) expect(note).toMatch(/window of \d tokens/);
+      if (name === 'deepseek_v3') expect(note).toMatch(/norms latents with rms_norm_eps, 0.00001/);
       if (name === 'mistral') expect(file.model.family.modelType).toBe('mistral');
       file.close();
     }
     folder.close();
+  });
+});
+
+describe('deepseek2 with latents in its cache', () => {
+  it('has the same matrix in two, and the same logits', () => {
+    const [, given] = CASES[1]!, { config, dims } = given, c = config as unknown as DeepseekV3Config, path = join(scratch, `${count++}.gguf`);
+    const changed: Record<string, number> = { 'deepseek2.attention.key_length': c.kv_lora_rank + c.qk_rope_head_dim, 'deepseek2.attention.value_length': c.kv_lora_rank, 'deepseek2.attention.head_count_kv': 1 };
+    const entries = GGUF_FORMS['deepseek_v3']!.entries(config, dims).map((entry): GgufEntry => (entry.key in changed ? { key: entry.key, type: 'u32', value: changed[entry.key]! } : entry));
+    const sizes: GgufEntry[] = [['key_length_mla', c.qk_nope_head_dim + c.qk_rope_head_dim], ['value_length_mla', c.v_head_dim]].map(([name, value]) => ({ key: `deepseek2.attention.${name!}`, type: 'u32', value: value! }));
+    const tensors = new Map<string, { shape: readonly number[]; values: Float32Array[] }>();
+    const put = (name: string, shape: readonly number[], values: Float32Array): void => void tensors.set(name, { shape, values: [...(tensors.get(name)?.values ?? []), values] });
+    for (const state of given.states) {
+      const values = grown(state), layer = state.id.split('.')[1]!, [rows, latent] = state.meta.shape as [number, number];
+      if (!state.id.endsWith('kvUp.weight')) put(weightName(GGUF_FORMS['deepseek_v3']!, state.id)!.name, stackedShape(state, c.n_routed_experts), values);
+      else {
+        const at = (head: number, i: number, j: number): number => values[(head * (rows / dims.nHeads) + i) * latent + j]!;
+        const block = (outer: number, inner: number, of: (head: number, o: number, i: number) => number): Float32Array => Float32Array.from({ length: dims.nHeads * outer * inner }, (_, n) => of(Math.floor(n / (outer * inner)), Math.floor(n / inner) % outer, n % inner));
+        put(`blk.${layer}.attn_k_b.weight`, [dims.nHeads, latent, c.qk_nope_head_dim], block(latent, c.qk_nope_head_dim, (head, j, i) => at(head, i, j)));
+        put(`blk.${layer}.attn_v_b.weight`, [dims.nHeads, c.v_head_dim, latent], block(c.v_head_dim, latent, (head, i, j) => at(head, c.qk_nope_head_dim + i, j)));
+      }
+    }
+    const parts = [formatGguf([{ key: 'general.architecture', type: 'string', value: 'deepseek2' }, ...entries, ...sizes], [...tensors].map(([name, { shape }]) => ({ name, shape, type: 'f32' })))];
+    for (const { values } of tensors.values()) {
+      const bytes = Buffer.concat(values.map(bits));
+      parts.push(bytes, new Uint8Array(paddingOf(bytes.length)));
+    }
+    writeFileSync(path, Buffer.concat(parts));
+    const file = loadGguf(path);
+    for (const state of given.states) {
+      expect(bits(file.read(state)).equals(bits(grown(state))), state.id).toBe(true);
+      expect(bits(file.readStored(state) as Float32Array).equals(bits(grown(state))), state.id).toBe(true);
+    }
+    expect(relativeError(scoreAll(file.model, weightsOf(file), [[1, 5, 9, 33, 7, 8, 2]]).logits!.data, scoreAll(given, weightsOf({ model: given, read: grown }), [[1, 5, 9, 33, 7, 8, 2]]).logits!.data)).toBeLessThan(2e-6);
+    file.close();
   });
 });
 
