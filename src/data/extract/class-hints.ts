@@ -5,7 +5,7 @@
 import type { Element } from './page-tree.ts';
 
 /** Kinds of boilerplate that names tell. `comments` are kept on demand. */
-export type Hint = 'main' | 'comments' | 'boilerplate' | 'meta' | undefined;
+export type Hint = 'main' | 'comments' | 'boilerplate' | 'meta' | 'caption' | 'lead' | undefined;
 
 /** A word that begins so is boilerplate wherever it stands. */
 const BOILERPLATE = new RegExp(
@@ -102,7 +102,7 @@ const BOILERPLATE = new RegExp(
     'copyright',
     'legal',
     'disclaimer', // frame
-    'tags?',
+    'tags',
     'taglist',
     'tagcloud',
     'hashtags',
@@ -136,7 +136,11 @@ const BOILERPLATE = new RegExp(
 );
 const COMMENTS = /^(?:comments?|commentlist|commentarea|commentsarea|comment(?:section|s?wrap(?:per)?|s?form|body|content|thread)|respond|replies|disqus|livefyre|trackbacks?|pingbacks?|webmentions?|fb(?:comments)|kommentare?|commentaires?|comentarios?|guestbook|discussion|coral)$/u;
 /** Lines about the article: who, when, how many read it. Left out of the text, read for the metadata. */
-const META = /^(?:byline|dateline|timestamp|published|pubdate|posted|kicker|eyebrow|credit|credits|readtime|postmeta|entrymeta|meta|postinfo|articleinfo|author|authors|date|category|categories)$/u;
+const META = /^(?:byline|dateline|timestamp|published|pubdate|posted|kicker|eyebrow|readtime|postmeta|entrymeta|meta|postinfo|articleinfo|author|authors|date|category|categories)$/u;
+/** Text of pictures, not of the page. */
+const CAPTION = /^(?:(?:wp|photo|image|img|news|media|fig|picture|video)?captions?|(?:photo|image|picture)?credits?|gallery|slideshow|carousel|slider|slides|swiper)$/u;
+/** The paragraph before the text, which often stands outside of it. */
+const LEAD = /^(?:lead|lede|intro|introduction|excerpt|summary|standfirst|subtitle|subheadline|subhead|dek|deck|sommario|vorspann|chapeau|entradilla|bajada|abstract|ingress|anriss|daodu|zhaiyao)$/u;
 const MAIN_WORD = /^(?:article|post|entry|story|content|contents|main|body|text|blog|page|hentry|news|markdown|prose|document|rich|richtext|articlebody|postbody|entrycontent|postcontent|articlecontent|maincontent|storybody|articletext|bodytext|articlecopy|wysiwyg|mw|parser|zhengwen)$/u;
 const ROLES: Readonly<Record<string, Hint>> = {
   navigation: 'boilerplate',
@@ -158,7 +162,9 @@ const NEGATIONS = new Set(['has', 'no', 'with', 'without', 'not', 'is', 'show', 
 /** Elements with at most so many words in their names are read; longer ones are utility classes. */
 const MAX_WORDS = 40;
 
-const words = (name: string): string[] => name.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase().split(/[^\p{L}\p{N}]+/u);
+/** Themes put an article's tags and categories among its classes, as slugs: they are about its subject. */
+const SLUG = /(?:^|\s)(?:tag|category|cat|post_tag|type|status|format|postid|parent|author|archive)-\S+/g;
+const words = (name: string): string[] => name.replace(SLUG, ' ').replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase().split(/[^\p{L}\p{N}]+/u);
 
 /** Hints of an element's role, classes and id. Deterministic; each distinct name is read once a page with {@link HintReader}. */
 export class HintReader {
@@ -181,7 +187,7 @@ export class HintReader {
   }
 }
 
-/** The strongest word wins: comments, then boilerplate, lines about the article, main. */
+/** The strongest word wins: comments, then boilerplate, captions, lines about the article, leads, main. */
 function hintOf(name: string): Hint {
   const parts = words(name.slice(0, 1000)).slice(0, MAX_WORDS);
   let found: Hint;
@@ -190,7 +196,10 @@ function hintOf(name: string): Hint {
     if (word.length < 2 || (i > 0 && NEGATIONS.has(parts[i - 1]!))) continue;
     if (COMMENTS.test(word)) return 'comments';
     if (BOILERPLATE.test(word)) found = 'boilerplate';
-    else if (found !== 'boilerplate' && META.test(word)) found = 'meta';
+    else if (found === 'boilerplate') continue;
+    else if (CAPTION.test(word)) found = 'caption';
+    else if (found !== 'caption' && META.test(word)) found = 'meta';
+    else if ((found === undefined || found === 'main') && LEAD.test(word)) found = 'lead';
     else if (found === undefined && MAIN_WORD.test(word)) found = 'main';
   }
   return found;

@@ -115,14 +115,33 @@ function sweep(element: Element, measured: Measured, options: CleanOptions, inTe
     if (typeof child === 'string') continue;
     const f = measured.get(child);
     if (f === undefined || child.tag === 'math' || child.tag === 'pre') continue;
-    if (isJunk(child, f, options, inText)) element.children[i] = ' ';
+    if (isJunk(child, f, options, inText)) {
+      // A call above a list: the list is what it calls to.
+      if (f.chars <= MAX_CALL && f.chars > 0) dropCalled(element, i + 1, measured);
+      element.children[i] = ' ';
+    }
     else sweep(child, measured, options, inText || child.tag === 'p' || child.tag === 'li' || child.tag === 'td');
+  }
+}
+
+function dropCalled(element: Element, from: number, measured: Measured): void {
+  for (let i = from; i < element.children.length && i < from + 4; i++) {
+    const next = element.children[i]!;
+    if (typeof next === 'string') {
+      if (next.trim() !== '') return;
+      continue;
+    }
+    const f = measured.get(next);
+    if (f === undefined || (next.tag !== 'ul' && next.tag !== 'ol') || f.linkChars < 0.3 * f.chars) return;
+    element.children[i] = ' ';
+    return;
   }
 }
 
 function isJunk(element: Element, f: Features, options: CleanOptions, inText: boolean): boolean {
   const { tag } = element;
   if (!options.images && (tag === 'figure' || tag === 'figcaption')) return f.prose < 8 || tag === 'figcaption';
+  if (!options.images && f.hint === 'caption' && f.quotes === 0 && f.chars < 600 && f.headings === 0 && !inText) return true;
   if (f.hint === 'meta' && f.chars < 200 && f.paragraphs < 2 && tag !== 'time' && !inText && f.marks < 4) return true;
   if (tag === 'h1' && sameTitle(textOf(element), options.title)) return true;
   if (!CONTAINERS.has(tag) || f.chars === 0) return false;

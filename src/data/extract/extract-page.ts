@@ -2,7 +2,7 @@
 // parse → listen (metadata) → take out what is unseen → measure → take out boilerplate → choose → clean → render.
 // Time is linear in the page but for nesting, which is bounded; so are depth, nodes and length (page-tree.ts).
 
-import { chooseMain } from './choose-main.ts';
+import { chooseMain, leadsOf } from './choose-main.ts';
 import { cleanMain } from './clean-main.ts';
 import { collectNotes } from './footnotes.ts';
 import { readJsonLd } from './json-ld.ts';
@@ -49,9 +49,12 @@ export function extractPage(html: string, options: ExtractOptions = {}): Extract
   const limits = { ...PAGE_LIMITS, ...options.limits };
   const first = attempt(html, options, limits, 'strict');
   if (first.text.length >= DOUBTFUL) return finish(first, options);
-  const second = attempt(html, options, limits, 'lenient');
-  // Half as much again, so that a short notice is not lost among what surrounds it.
-  return finish(second.text.length > 2 * first.text.length + 100 ? second : first, options);
+  for (const mode of ['uncovered', 'lenient'] as const) {
+    const next = attempt(html, options, limits, mode);
+    // Much longer, so that a short notice is not lost among what surrounds it.
+    if (next.text.length > 3 * first.text.length + DOUBTFUL) return finish(next, options);
+  }
+  return finish(first, options);
 }
 
 function finish(page: ExtractedPage, { identifyLanguage }: ExtractOptions): ExtractedPage {
@@ -60,17 +63,17 @@ function finish(page: ExtractedPage, { identifyLanguage }: ExtractOptions): Extr
   return confidence > 0.5 ? { ...page, language } : page;
 }
 
-function attempt(html: string, options: ExtractOptions, limits: PageLimits, mode: 'strict' | 'lenient'): ExtractedPage {
+function attempt(html: string, options: ExtractOptions, limits: PageLimits, mode: 'strict' | 'uncovered' | 'lenient'): ExtractedPage {
   const { root, head, truncated } = parsePage(html, limits);
   const article = readJsonLd(head.jsonLd), url = options.url ?? '';
   const metadata = metadataOf(head, article, listen(root), url);
-  dropUnseen(root, { hidden: mode === 'lenient' });
+  dropUnseen(root, { hidden: mode !== 'strict' });
   const measured = measureTree(root);
-  const comments = mode === 'strict' ? dropBoilerplate(root, measured) : [];
-  const main = chooseMain(root, measured), isList = measured.get(main)!.prose < LIST_PROSE;
+  const comments = mode !== 'lenient' ? dropBoilerplate(root, measured) : [];
+  const main = chooseMain(root, measured), isList = measured.get(main)!.prose < LIST_PROSE, leads = leadsOf(main, measured);
   cleanMain(main, measured, { title: metadata.title ?? '', images: options.images ?? false, links: isList });
   const render = { links: options.links ?? true, images: options.images ?? false, base: url, notes: collectNotes(main) };
-  const parts = options.comments === true ? [main, ...comments] : [main];
-  const write = (markdown: boolean): string => parts.map((part) => renderBlocks(part, { ...render, markdown })).filter((text) => text !== '').join('\n\n');
+  const parts = [...leads, main, ...(options.comments === true ? comments : [])];
+  const write = (markdown: boolean): string => renderBlocks(parts, { ...render, markdown });
   return { ...metadata, text: write(false), markdown: write(true), truncated };
 }

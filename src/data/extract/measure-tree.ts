@@ -19,6 +19,8 @@ export type Features = {
   images: number;
   /** Form controls. */
   controls: number;
+  /** Block quotes and code blocks: content, whatever the names around them say. */
+  quotes: number;
   headings: number;
   /** Whether a block stands below: it is no paragraph itself. */
   hasBlocks: boolean;
@@ -43,7 +45,7 @@ export function measureTree(root: Element): Measured {
 
 function measureElement(element: Element, inLink: boolean, measured: Map<Element, Features>, hints: HintReader): Features {
   const { tag } = element, isLink = inLink || (tag === 'a' && element.attributes['href'] !== undefined);
-  const f: Features = { chars: 0, linkChars: 0, marks: 0, prose: 0, paragraphs: 0, links: 0, images: 0, controls: 0, headings: 0, hasBlocks: false, hint: hints.read(element) };
+  const f: Features = { chars: 0, linkChars: 0, marks: 0, prose: 0, paragraphs: 0, links: 0, images: 0, controls: 0, quotes: 0, headings: 0, hasBlocks: false, hint: hints.read(element) };
   // Text that stands in this element itself, or in formatting inside it: the paragraph that a block without `<p>` holds.
   let own = 0, ownLinks = 0, ownMarks = 0;
   for (const child of element.children) {
@@ -71,6 +73,7 @@ function measureElement(element: Element, inLink: boolean, measured: Map<Element
     f.links += g.links;
     f.images += g.images;
     f.controls += g.controls;
+    f.quotes += g.quotes;
     f.headings += g.headings;
   }
   f.chars += own;
@@ -79,6 +82,7 @@ function measureElement(element: Element, inLink: boolean, measured: Map<Element
   if (tag === 'a') f.links++;
   else if (tag === 'img' || tag === 'picture') f.images++;
   else if (CONTROLS.has(tag)) f.controls++;
+  else if (tag === 'blockquote' || tag === 'pre') f.quotes++;
   else if (HEADING.test(tag)) f.headings++;
   if ((BLOCK_TAGS.has(tag) || f.hasBlocks) && !HEADING.test(tag)) {
     const prose = proseOf(own, ownLinks, ownMarks);

@@ -3,7 +3,7 @@
 import { textOf } from './clean-main.ts';
 import type { ArticleData } from './json-ld.ts';
 import { readDate } from './page-date.ts';
-import { elementsOf, type Element, type PageHead } from './page-tree.ts';
+import { visit, type Element, type PageHead } from './page-tree.ts';
 
 export type Metadata = {
   title?: string;
@@ -35,7 +35,7 @@ export function listen(root: Element): Spoken {
     const clean = text.replace(/\s+/g, ' ').trim();
     if (clean !== '' && list.length < 20) list.push(clean);
   };
-  for (const element of elementsOf(root)) {
+  visit(root, (element) => {
     const { tag, attributes } = element, name = attributes['class'], prop = attributes['itemprop'];
     if (tag === 'h1') put(spoken.h1, textOf(element, 400));
     if (tag === 'time') put(spoken.times, attributes['datetime'] ?? textOf(element, 100));
@@ -44,11 +44,11 @@ export function listen(root: Element): Spoken {
       if (/\bauthor\b/.test(prop)) put(spoken.authors, attributes['content'] ?? textOf(element, 100));
     }
     if (tag === 'a' && attributes['rel'] === 'author') put(spoken.authors, textOf(element, 100));
-    if (name === undefined && attributes['id'] === undefined) continue;
+    if (name === undefined && attributes['id'] === undefined) return;
     const names = `${name ?? ''} ${attributes['id'] ?? ''}`;
     if (/(?:^|[\s_-])(?:by-?line|author(?:-?name)?|post-author|article-author)(?:$|[\s_-])/i.test(names)) put(spoken.bylines, textOf(element, 120));
     if (/date|time|publish|posted|pubtime/i.test(names) && !/update/i.test(names)) put(spoken.dates, textOf(element, 120));
-  }
+  });
   return spoken;
 }
 

@@ -54,7 +54,7 @@ const KEPT = new Set(('id class role itemprop itemtype itemscope hidden aria-hid
   'name content http-equiv start value colspan rowspan data-lang data-language data-src data-latex data-math data-tex alttext encoding display language data-srcset srcset open ' +
   'data-callout data-original data-nosnippet').split(' '));
 const VOID = new Set('area base br col embed hr img input link meta param source track wbr'.split(' '));
-/** Their text is no text. `script` and `style` are told apart: one may hold JSON-LD or mathematics. */
+/** Their text is no text. */
 const SILENT = new Set('style template iframe object noembed noframes applet canvas audio video'.split(' '));
 const P_CLOSERS = new Set(('address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 ' +
   'header hgroup hr main menu nav ol p pre search section summary table ul').split(' '));
@@ -97,8 +97,6 @@ class TreeBuilder {
   #overflow = 0;
   #nodes = 0;
   #full = false;
-  /** Depth inside elements without text. */
-  #silent = 0;
   #tag = '';
   #attributes: Record<string, string> = {};
   #name = '';
@@ -162,11 +160,6 @@ class TreeBuilder {
     }
     // A self-closing mark means something in SVG and MathML only; elsewhere HTML ignores it, but pages mean it for these.
     const isVoid = VOID.has(tag) || (selfClosing && (this.#inForeign() || tag.includes('-')));
-    if (SILENT.has(tag)) {
-      if (!isVoid && !selfClosing) this.#silent++;
-      return;
-    }
-    if (this.#silent > 0) return;
     this.#implyEnds(tag);
     if (tag === 'html' || tag === 'head') return;
     if (tag === 'body' && this.#hasBody()) return;
@@ -235,16 +228,12 @@ class TreeBuilder {
   }
 
   #closeTag(tag: string): void {
-    if (SILENT.has(tag)) {
-      if (this.#silent > 0) this.#silent--;
-      return;
-    }
     if (tag === 'title' && this.#title !== undefined) {
       this.#head.title = this.#title.join('');
       this.#title = undefined;
     }
     if (tag === 'script') this.#endScript();
-    if (this.#silent > 0 || tag === 'html' || tag === 'body') return;
+    if (tag === 'html' || tag === 'body') return;
     if (this.#overflow > 0) {
       this.#overflow--;
       return;
@@ -266,7 +255,7 @@ class TreeBuilder {
   }
 
   #text(text: string): void {
-    if (this.#silent > 0) return;
+    if (SILENT.has(this.#open.tag)) return;
     if (this.#open.tag === 'script') {
       this.#script?.push(text);
       return;
@@ -291,8 +280,8 @@ class TreeBuilder {
   }
 }
 
-/** Elements of a tree in the page's order, the given one first. */
-export function* elementsOf(element: Element): Generator<Element> {
-  yield element;
-  for (const child of element.children) if (typeof child !== 'string') yield* elementsOf(child);
+/** Calls back for an element and all below it, in the page's order. */
+export function visit(element: Element, call: (element: Element) => void): void {
+  call(element);
+  for (const child of element.children) if (typeof child !== 'string') visit(child, call);
 }

@@ -9,7 +9,7 @@ export type PruneOptions = {
   hidden: boolean;
 };
 
-const NEVER = new Set('nav noscript button input select textarea option datalist dialog menu progress meter source track link meta base param footer optgroup'.split(' '));
+const NEVER = new Set('nav noscript button input select textarea option datalist dialog menu progress meter source track link meta base param footer optgroup style template iframe object noembed noframes applet canvas audio video'.split(' '));
 const HIDDEN_STYLE = /(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)/i;
 /** What holds this share of the page's prose is the page, whatever its names say. */
 const PROTECTED = 0.4;
@@ -82,6 +82,8 @@ function isBoilerplate(element: Element, f: Features, limit: number): boolean {
   const { tag } = element;
   if (f.hint === 'comments') return tag !== 'article' && tag !== 'main';
   if (f.hint === 'boilerplate') {
+    if (f.quotes > 0 && f.linkChars < 0.5 * f.chars) return false; // an embedded quotation
+
     // A name inside a paragraph is about formatting; a figure or a code block is content whatever its name.
     return tag !== 'a' && tag !== 'pre' && tag !== 'code' && tag !== 'figure' && tag !== 'img' && tag !== 'sup' && tag !== 'main' && tag !== 'math' && !/^h[1-6]$/.test(tag) && tag !== 'tr' && tag !== 'td';
   }
@@ -101,6 +103,7 @@ function add(to: Features, what: Features, sign: 1 | -1): Features {
   to.links += sign * what.links;
   to.images += sign * what.images;
   to.controls += sign * what.controls;
+  to.quotes += sign * what.quotes;
   to.headings += sign * what.headings;
   return to;
 }

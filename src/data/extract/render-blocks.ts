@@ -10,17 +10,20 @@ import { tableOf } from './render-table.ts';
 /** Lists and quotes nested deeper are written at this depth: each level copies what is below once more. */
 const MAX_NESTING = 12;
 
-/** The text of an element, blocks apart by an empty line; '' if there is none. */
-export function renderBlocks(element: Element, options: RenderOptions): string {
+/** A paragraph of this length is not written twice on purpose; a refrain or a speaker's name is shorter. */
+const MIN_REPEATED = 60;
+
+/** The text of elements, one after the other, blocks apart by an empty line; '' if there is none. */
+export function renderBlocks(elements: readonly Element[], options: RenderOptions): string {
   const writer = new BlockWriter(options);
-  const blocks = writer.blocksOf(element.children, 0);
-  return blocks.join('\n\n');
+  return elements.flatMap((element) => writer.blocksOf(element.children, 0)).join('\n\n');
 }
 
 class BlockWriter {
   readonly #options: RenderOptions;
   /** Whether an element has a block below: asked once each. */
   readonly #blocks = new Map<Element, boolean>();
+  readonly #seen = new Set<string>();
 
   constructor(options: RenderOptions) {
     this.#options = options;
@@ -54,11 +57,19 @@ class BlockWriter {
     return known;
   }
 
+  /** Pages hold the same paragraph twice for narrow and wide screens, and slideshows their captions. */
+  #isRepeated(line: string): boolean {
+    if (line.length < MIN_REPEATED) return false;
+    if (this.#seen.has(line)) return true;
+    this.#seen.add(line);
+    return false;
+  }
+
   /** Two breaks or more part paragraphs, as in pages that know no `<p>`. */
   #paragraph(inline: readonly (Element | string)[], out: string[]): void {
     for (const part of tidyLine(inlineOf(inline, this.#options)).split(/\n\s*\n/)) {
       const line = part.trim();
-      if (line !== '') out.push(this.#options.markdown ? line.replace(/^(#{1,6} |[-+>] |\d+[.)] )/u, '\\$1').replaceAll('\n', '  \n') : line);
+      if (line !== '' && !this.#isRepeated(line)) out.push(this.#options.markdown ? line.replace(/^(#{1,6} |[-+>] |\d+[.)] )/u, '\\$1').replaceAll('\n', '  \n') : line);
     }
   }
 
@@ -121,7 +132,7 @@ class BlockWriter {
         this.#note(label, child.children, nesting, notes);
         continue;
       }
-      const mark = ordered ? `${number}. ` : '- ', nested = child.tag !== 'li';
+      const mark = ordered && this.#options.markdown ? `${number}. ` : '- ', nested = child.tag !== 'li';
       const blocks = nested ? this.blocksOf([child], nesting + 1) : this.blocksOf(child.children, nesting + 1);
       if (blocks.length === 0) continue;
       number++;
