@@ -1,7 +1,7 @@
 // What a bench reports: one case against one peer. Scripts read these lines, so their fields are kept.
 
 /** Units in which more is better, and those in which less is. */
-export type Unit = 'tokens/s' | 'GFLOP/s' | 'GB/s' | 'MB/s' | 's' | 'MB' | 'nats';
+export type Unit = 'tokens/s' | 'GFLOP/s' | 'GB/s' | 'MB/s' | 's' | 'MB' | 'nats' | 'F1' | 'pages/s';
 
 export interface BenchLine {
   readonly bench: string;

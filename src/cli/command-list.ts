@@ -12,6 +12,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   open: { summary: 'say what a model is, what it needs here, and whether it is supported', load: async () => (await import('./commands/open.ts')).open },
   plan: { summary: 'say what a recipe will need and how long it will take, before it runs', load: async () => (await import('./commands/plan.ts')).plan },
   'data build': { summary: 'turn raw files into a clean corpus and token shards', load: async () => (await import('./commands/data-build.ts')).dataBuild },
+  'data extract': { summary: 'take the main text out of web pages', load: async () => (await import('./commands/data-extract.ts')).dataExtract },
   'tokenizer train': { summary: 'learn a vocabulary from text', load: async () => (await import('./commands/tokenizer-train.ts')).tokenizerTrain },
   tokenize: { summary: 'turn text into token ids, and back', load: async () => (await import('./commands/tokenize.ts')).tokenize },
   train: { summary: 'train a model by a recipe, resumable at any moment', load: async () => (await import('./commands/train.ts')).trainCommand },

@@ -5,6 +5,7 @@ export { buildCorpus, type CorpusOptions } from './build-corpus.ts';
 export { corpusOptions, dataSchema, type DataConfig } from './config.ts';
 export { Corpus, type CorpusManifest, type Side } from './corpus.ts';
 export { groupOf, type Document, type Documents, type Meta, type Origin } from './document.ts';
+export { decodePage, extractPage, PAGE_LIMITS, type DecodedPage, type ExtractedPage, type ExtractOptions, type PageLimits } from './extract/index.ts';
 export { detectEncoding, StreamDecoder, type EncodingName } from './encoding.ts';
 export { dropExactCopies } from './exact-copies.ts';
 export { DEFAULT_FILTERS, filterDocuments, judge, kindOf, measure, type Filter, type Measures, type TextKind } from './filters.ts';

@@ -15,7 +15,7 @@ export const bench: Command = {
     "{bench, case, value, unit, limit, peer, peerValue, ratio}; ratio is ours over the peer's, above 1 where we are better, and",
     'null for a peer that is not installed. `--case WORDS` and `--threads N` go to the bench after `--`.',
   ].join('\n'),
-  arguments: [{ name: 'NAME', about: 'limits, gemm, attention, train, decode, tokenizer, data' }, { name: 'WORD', about: 'further words for the bench, after --', optional: true, repeatable: true }],
+  arguments: [{ name: 'NAME', about: 'limits, gemm, attention, train, decode, tokenizer, data, extract' }, { name: 'WORD', about: 'further words for the bench, after --', optional: true, repeatable: true }],
   options: {},
   examples: ['athanor bench limits', 'athanor bench train --json -- --case char-4x128'],
   async run(args, io) {

@@ -131,5 +131,5 @@ function findLeads(element: Element, measured: Measured, leads: Element[], depth
   const f = measured.get(element);
   if (f === undefined || f.chars < MIN_LEAD) return;
   if (f.hint === 'lead' && f.chars < MAX_LEAD && f.linkChars < 0.3 * f.chars && f.controls === 0) leads.push(element);
-  else if (depth < 4) for (const child of element.children) if (typeof child !== 'string') findLeads(child, measured, leads, depth + 1);
+  else if (depth < 4) { for (const child of element.children) if (typeof child !== 'string') findLeads(child, measured, leads, depth + 1); }
 }

@@ -119,8 +119,7 @@ function sweep(element: Element, measured: Measured, options: CleanOptions, inTe
       // A call above a list: the list is what it calls to.
       if (f.chars <= MAX_CALL && f.chars > 0) dropCalled(element, i + 1, measured);
       element.children[i] = ' ';
-    }
-    else sweep(child, measured, options, inText || child.tag === 'p' || child.tag === 'li' || child.tag === 'td');
+    } else sweep(child, measured, options, inText || child.tag === 'p' || child.tag === 'li' || child.tag === 'td');
   }
 }
 
@@ -155,30 +154,21 @@ function isJunk(element: Element, f: Features, options: CleanOptions, inText: bo
   return f.controls > 2 && f.prose < 3 * f.controls;
 }
 
-/** Headings with nothing below them before the next one of their level or the end. */
+/** Headings at the end of the text, with nothing below them. */
 function dropIdleHeadings(main: Element): void {
-  const flat: (Element | 'text')[] = [], where = new Map<Element, Element>();
-  const list = (element: Element): void => {
-    for (const child of element.children) {
+  let idle: (readonly [parent: Element, index: number])[] = [];
+  const read = (element: Element): void => {
+    for (let i = 0; i < element.children.length; i++) {
+      const child = element.children[i]!;
       if (typeof child === 'string') {
-        if (/\S/.test(child)) flat.push('text');
-      } else if (/^h[1-6]$/.test(child.tag)) {
-        flat.push(child);
-        where.set(child, element);
-      } else if (child.tag === 'img' || child.tag === 'hr') flat.push('text');
-      else list(child);
+        if (/\S/.test(child)) idle = [];
+      } else if (/^h[1-6]$/.test(child.tag)) idle.push([element, i]);
+      else if (child.tag === 'img' || child.tag === 'math') idle = [];
+      else read(child);
     }
   };
-  list(main);
-  for (let i = flat.length - 1; i >= 0; i--) {
-    const at = flat[i]!, next = flat[i + 1];
-    if (at === 'text' || next === 'text') continue;
-    if (next !== undefined && next.tag > at.tag) continue;
-    if (next !== undefined) continue; // two headings in a row: a heading and its line below
-    const parent = where.get(at)!;
-    parent.children[parent.children.indexOf(at)] = ' ';
-    flat.splice(i, 1);
-  }
+  read(main);
+  for (const [parent, index] of idle) parent.children[index] = ' ';
 }
 
 /** All text below, as it stands; at most `limit` characters of it. */

@@ -2,6 +2,7 @@
 // parse → listen (metadata) → take out what is unseen → measure → take out boilerplate → choose → clean → render.
 // Time is linear in the page but for nesting, which is bounded; so are depth, nodes and length (page-tree.ts).
 
+import { identifyLanguage } from '../clean/language.ts';
 import { chooseMain, leadsOf } from './choose-main.ts';
 import { cleanMain } from './clean-main.ts';
 import { collectNotes } from './footnotes.ts';
@@ -21,8 +22,6 @@ export type ExtractOptions = {
   links?: boolean;
   /** Pictures in Markdown, their captions and alternative texts; false. */
   images?: boolean;
-  /** Asked for the text's language where the page declares none. */
-  identifyLanguage?: (text: string) => { language: string; confidence: number };
   limits?: Partial<PageLimits>;
 };
 
@@ -37,6 +36,11 @@ export type ExtractedPage = Metadata & {
 
 /** A text shorter than this makes us doubt: what was hidden or told to be boilerplate is then looked at once more. */
 const DOUBTFUL = 250;
+/** Longer pages are not looked at again: their time is bounded too. */
+const MAX_RETRIED = 2 ** 21;
+/** Enough of a text to tell its language by, and how sure that has to be. */
+const LANGUAGE_CHARS = 2000;
+const LANGUAGE_CONFIDENCE = 0.5;
 /** Below this share of prose a page is a list (an index, a directory), and keeps its links. */
 const LIST_PROSE = 5;
 
@@ -48,19 +52,20 @@ const LIST_PROSE = 5;
 export function extractPage(html: string, options: ExtractOptions = {}): ExtractedPage {
   const limits = { ...PAGE_LIMITS, ...options.limits };
   const first = attempt(html, options, limits, 'strict');
-  if (first.text.length >= DOUBTFUL) return finish(first, options);
+  if (first.text.length >= DOUBTFUL || html.length > MAX_RETRIED) return finish(first);
   for (const mode of ['uncovered', 'lenient'] as const) {
     const next = attempt(html, options, limits, mode);
     // Much longer, so that a short notice is not lost among what surrounds it.
-    if (next.text.length > 3 * first.text.length + DOUBTFUL) return finish(next, options);
+    if (next.text.length > 3 * first.text.length + DOUBTFUL) return finish(next);
   }
-  return finish(first, options);
+  return finish(first);
 }
 
-function finish(page: ExtractedPage, { identifyLanguage }: ExtractOptions): ExtractedPage {
-  if (page.language !== undefined || identifyLanguage === undefined || page.text === '') return page;
-  const { language, confidence } = identifyLanguage(page.text.slice(0, 4000));
-  return confidence > 0.5 ? { ...page, language } : page;
+/** A page that declares no language is in that of its text. */
+function finish(page: ExtractedPage): ExtractedPage {
+  if (page.language !== undefined || page.text === '') return page;
+  const { language, confidence } = identifyLanguage(page.text.slice(0, LANGUAGE_CHARS));
+  return confidence >= LANGUAGE_CONFIDENCE ? { ...page, language } : page;
 }
 
 function attempt(html: string, options: ExtractOptions, limits: PageLimits, mode: 'strict' | 'uncovered' | 'lenient'): ExtractedPage {

@@ -93,6 +93,8 @@ class TreeBuilder {
   readonly #head: PageHead = { title: '', htmlLanguage: '', meta: new Map(), jsonLd: [], canonical: '' };
   #open: Element = this.#root;
   #depth = 0;
+  /** How many elements of each tag are open, so that a stray closing tag costs nothing. */
+  readonly #openTags = new Map<string, number>();
   /** Opening tags beyond the deepest level that wait for their closing ones. */
   #overflow = 0;
   #nodes = 0;
@@ -174,6 +176,7 @@ class TreeBuilder {
     const element: Element = { tag, attributes, parent: this.#open, children: [] };
     if (!this.#append(element)) return;
     this.#open = element;
+    this.#openTags.set(tag, (this.#openTags.get(tag) ?? 0) + 1);
     this.#depth++;
   }
 
@@ -206,25 +209,33 @@ class TreeBuilder {
     if (rule === undefined) return;
     const [closes, until] = rule;
     let last: Element | undefined;
-    for (let at: Element | undefined = this.#open; at !== undefined && !until.has(at.tag); at = at.parent) if (closes.has(at.tag)) last = at;
+    for (let at: Element | undefined = this.#open; at !== undefined && !until.has(at.tag); at = at.parent) {
+      if (!closes.has(at.tag)) continue;
+      last = at;
+      if (closes.size < 3) break; // one of a list of equals: the nearest
+    }
     if (last !== undefined) this.#leave(last);
   }
 
   /** A block ends an open paragraph, through formatting that was left open in it. */
   #closeParagraph(): void {
-    for (let at: Element | undefined = this.#open; at !== undefined; at = at.parent) {
+    for (let at: Element | undefined = this.#isOpen('p') ? this.#open : undefined; at !== undefined; at = at.parent) {
       if (at.tag === 'p') return this.#leave(at);
       if (WALLS.has(at.tag) || P_CLOSERS.has(at.tag) || at.tag === 'li' || at.tag === 'button') return;
     }
   }
 
+  #isOpen(tag: string): boolean {
+    return (this.#openTags.get(tag) ?? 0) > 0;
+  }
+
   #leave(element: Element): void {
-    while (this.#open !== element) {
+    const above = element.parent!;
+    while (this.#open !== above) {
+      this.#openTags.set(this.#open.tag, this.#openTags.get(this.#open.tag)! - 1);
       this.#open = this.#open.parent!;
       this.#depth--;
     }
-    this.#open = element.parent!;
-    this.#depth--;
   }
 
   #closeTag(tag: string): void {
@@ -238,7 +249,7 @@ class TreeBuilder {
       this.#overflow--;
       return;
     }
-    for (let at = this.#open; at.parent !== undefined; at = at.parent) {
+    for (let at = this.#open; at.parent !== undefined && this.#isOpen(tag); at = at.parent) {
       if (at.tag === tag) return this.#leave(at);
       if (WALLS.has(at.tag) && tag !== 'table' && tag !== 'tr' && tag !== 'tbody') break;
     }

@@ -13,7 +13,8 @@ export function codeOf(pre: Element, markdown: boolean): string {
   collect(pre, parts);
   const code = parts.join('').replaceAll('\r\n', '\n').replaceAll('\u00a0', ' ').replace(/^(?:[ \t]*\n)+|\s+$/g, '').replace(/\n{3,}/g, '\n\n');
   if (code === '' || !markdown) return code;
-  const longest = Math.max(2, ...[...code.matchAll(/^`{3,}/gm)].map(([ticks]) => ticks.length));
+  let longest = 2;
+  for (const [ticks] of code.matchAll(/^`{3,}/gm)) longest = Math.max(longest, ticks.length);
   const fence = '`'.repeat(longest + 1);
   return `${fence}${languageOf(pre)}\n${code}\n${fence}`;
 }

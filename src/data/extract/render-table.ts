@@ -12,7 +12,7 @@ const BLOCKS_OF_LAYOUT = new Set('table h1 h2 h3 h4 section article blockquote'.
 export function tableOf(table: Element, options: RenderOptions): string | undefined {
   const rows = rowsOf(table);
   if (rows.length === 0) return undefined;
-  const width = Math.max(...rows.map((row) => row.length));
+  const width = rows.reduce((most, row) => Math.max(most, row.length), 0);
   if (width < 2 || (rows.length < 2 && !rows[0]!.every((cell) => cell.tag === 'th'))) return undefined;
   if (rows.some((row) => row.some((cell) => isLayout(cell, 0)))) return undefined;
   const lines = rows.map((row) => row.map((cell) => textOfCell(cell, options)));
