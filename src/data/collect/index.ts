@@ -9,3 +9,4 @@ export { type ReadFileOptions, readFileOptions } from './read-options.ts';
 export { type Found, type Reader } from './reader.ts';
 export { READERS } from './readers/index.ts';
 export { files, type FilesOptions } from './sources/files.ts';
+export { crawl, type CrawlOptions, web, type WebOptions } from './sources/web.ts';

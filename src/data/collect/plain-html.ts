@@ -41,7 +41,10 @@ export function htmlText(html: string, markdown: boolean): string {
     },
   }, { decodeEntities: true });
   // In steps, so that nesting beyond all reason is given up before it costs: each open element is looked through.
-  for (let at = 0; at < html.length && depth <= 8 * MAX_DEPTH; at += 65536) parser.write(html.slice(at, at + 65536));
+  for (let at = 0; at < html.length; at += 65536) {
+    if (depth > 8 * MAX_DEPTH) break;
+    parser.write(html.slice(at, at + 65536));
+  }
   parser.end();
   end();
   return blocks.join('\n\n');

@@ -43,3 +43,24 @@ export function dublinCore(xml: string): Record<string, string> {
   if (texts['dc:language'] !== undefined) meta['language'] = texts['dc:language'];
   return meta;
 }
+
+/** The texts of all elements of a local name, at most so many. */
+export function elementTexts(xml: string, local: string, most: number): string[] {
+  const texts: string[] = [];
+  let text: string | undefined;
+  const parser = new Parser({
+    onopentagname(name) {
+      if (name === local || name.endsWith(`:${local}`)) text = '';
+    },
+    ontext(part) {
+      if (text !== undefined) text += part;
+    },
+    onclosetag() {
+      if (text !== undefined && text.trim() !== '' && texts.length < most) texts.push(text.trim());
+      text = undefined;
+    },
+  }, { xmlMode: true, decodeEntities: true });
+  parser.write(xml);
+  parser.end();
+  return texts;
+}
