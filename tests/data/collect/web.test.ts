@@ -34,7 +34,7 @@ beforeAll(async () => {
     mostOpen = Math.max(mostOpen, ++open);
     response.on('close', () => open--);
     setTimeout(() => {
-      if (path === '/robots.txt') typeof robots === 'number' ? response.writeHead(robots).end() : response.end(robots);
+      if (path === '/robots.txt') response.writeHead(typeof robots === 'number' ? robots : 200).end(typeof robots === 'number' ? '' : robots);
       else if (path === '/sitemap.xml') response.end(`<urlset xmlns="x"><url><loc>${site}/listed</loc></url><url><loc>http://elsewhere.test/</loc></url></urlset>`);
       else if (path === '/moved') response.writeHead(301, { location: '/private/x' }).end();
       else if (path === '/slow-down') response.writeHead(503).end();
