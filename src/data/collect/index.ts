@@ -10,3 +10,4 @@ export { type Found, type Reader } from './reader.ts';
 export { READERS } from './readers/index.ts';
 export { files, type FilesOptions } from './sources/files.ts';
 export { crawl, type CrawlOptions, web, type WebOptions } from './sources/web.ts';
+export { sql, type SqlOptions } from './sources/sql.ts';
