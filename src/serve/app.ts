@@ -8,6 +8,7 @@ import { faultOf, RequestFault } from './fault.ts';
 import { checkHost, checkKey, isAllowedOrigin } from './gate.ts';
 import { faultBody } from './protocols/faults.ts';
 import { ROUTES } from './route-list.ts';
+import { openapi } from './routes/openapi.ts';
 
 /** Ids that clients may give: they come back in headers and logs. */
 const REQUEST_ID = /^[\w.-]{1,100}$/;
@@ -17,7 +18,7 @@ const SAFE_HEADERS: Readonly<Record<string, string>> = { 'x-content-type-options
 
 /** Builds the application. */
 export function makeApp(server: ServerParts, more: readonly Route[] = []): Hono<ServerEnv> {
-  const app = new Hono<ServerEnv>(), routes = [...ROUTES.map((make) => make(server)), ...more];
+  const app = new Hono<ServerEnv>(), own = ROUTES.map((make) => make(server)), routes = [...own, openapi(own)(server), ...more];
   app.use(async (c, next) => {
     const given = c.req.header('x-request-id');
     c.set('requestId', given !== undefined && REQUEST_ID.test(given) ? given : `req_${randomBytes(12).toString('hex')}`);

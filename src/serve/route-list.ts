@@ -1,6 +1,7 @@
 // All routes, in order. Layer: serve.
 
 import type { MakeRoute } from './context.ts';
+import { admin } from './routes/admin.ts';
 import { chatCompletions } from './routes/chat-completions.ts';
 import { completions } from './routes/completions.ts';
 import { embeddings } from './routes/embeddings.ts';
@@ -37,4 +38,5 @@ export const ROUTES: readonly MakeRoute[] = [
   readyz,
   health,
   metrics,
+  admin,
 ];
