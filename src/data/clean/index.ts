@@ -2,3 +2,6 @@
 
 export { identifyLanguage, languageTag, type Identified } from './language.ts';
 export { findPersonalData, maskPersonalData, PII_KINDS, type Found, type PiiKind, type PiiOptions } from './pii.ts';
+export { confidentJoint, findLabelErrors, labelQuality, type LabelError, type LabelFilter, type LabelScore } from './label-errors.ts';
+export { loadLinearModel, readExamples, saveLinearModel } from './linear-file.ts';
+export { crossValidate, DEFAULT_TRAINING, LinearModel, trainLinearModel, type Example, type TrainOptions } from './linear-model.ts';
