@@ -1,5 +1,7 @@
 // What cleaning offers to programs; its stages are named in data/pipeline/stages.ts. Layer: data (pure).
 
+export { FairnessCounter, type Association, type FairnessCounts, type FairnessReport, type Representation } from './fairness.ts';
+export { ATTRIBUTE_WORDS, GROUP_WORDS, type Groups, type WordList } from './fairness-words.ts';
 export { identifyLanguage, languageTag, type Identified } from './language.ts';
 export { findPersonalData, maskPersonalData, PII_KINDS, type Found, type PiiKind, type PiiOptions } from './pii.ts';
 export { confidentJoint, findLabelErrors, labelQuality, type LabelError, type LabelFilter, type LabelScore } from './label-errors.ts';

@@ -2,7 +2,7 @@
 
 import { isIPv6 } from 'node:net';
 import { isIban } from './checksums.ts';
-import type { Found } from './pii.ts';
+import type { Found } from './pii-kinds.ts';
 
 const LOCAL = /[\p{L}\p{N}._%+'-]{1,64}$/u;
 const DOMAIN = /^(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}(?:\p{L}{2,24}|xn--[a-z0-9-]{2,59})/u;

@@ -3,7 +3,7 @@
 
 import { isValidPhoneNumber, type CountryCode } from 'libphonenumber-js';
 import { isCard, isChineseIdentity, isLuhn, isOldChineseIdentity, isSocialSecurity } from './checksums.ts';
-import type { Found } from './pii.ts';
+import type { Found } from './pii-kinds.ts';
 
 /** Digits with separators between them, six digits at least; lines and columns (two blanks, tab) end a number. */
 const CANDIDATE = /(?<![\p{Script=Latin}\d_#$€£¥/=&%@-]|\d[.,])(?:\+|\(\+?)?\d(?:[\d]|[ \u00a0().\-–/]{1,2}(?=[\d(])){4,30}[\dXx](?:[ ,]{0,2}(?:x|ext\.?|extension|转|轉|分机)[ .:]?\d{1,6})?(?![\p{Script=Latin}\d_])/giu;

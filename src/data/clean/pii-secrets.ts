@@ -2,7 +2,7 @@
 // Forms of keys are those that their issuers publish so that scanners can find them; passwords are found by the words
 // before them. A placeholder (`<password>`, `${TOKEN}`, `xxxx`) is no secret.
 
-import type { Found } from './pii.ts';
+import type { Found } from './pii-kinds.ts';
 
 const KEYS = new RegExp(
   [

@@ -5,15 +5,11 @@ import { z } from 'zod';
 import { utf8Bytes } from '../document.ts';
 import type { Edit } from '../stage.ts';
 import { findEmails, findIbans, findNetworkAddresses, findPapers } from './pii-addresses.ts';
+import { PII_KINDS, type Found, type PiiKind } from './pii-kinds.ts';
 import { findNumbers } from './pii-numbers.ts';
 import { findSecrets } from './pii-secrets.ts';
 
-/** Kinds in the order that decides where two overlap. */
-export const PII_KINDS = ['key', 'password', 'email', 'iban', 'identity', 'card', 'ssn', 'passport', 'driver', 'plate', 'ip', 'mac', 'phone'] as const;
-export type PiiKind = typeof PII_KINDS[number];
-
-/** A place in a text, in UTF-16 units; `end` is exclusive. */
-export type Found = { readonly kind: PiiKind; readonly start: number; readonly end: number };
+export { PII_KINDS, type Found, type PiiKind } from './pii-kinds.ts';
 
 export const piiOptions = z.strictObject({
   kinds: z.array(z.enum(PII_KINDS)).default([...PII_KINDS]).describe('what to look for'),
