@@ -32,7 +32,7 @@ export type DataConfig = z.infer<typeof dataSchema>;
 
 /** The options of `buildCorpus` that a section stands for, but for where the corpus goes and the seed. */
 export function corpusOptions(config: DataConfig): Omit<CorpusOptions, 'dir' | 'seed'> {
-  const { path = [], include, exclude, maxFileBytes, maxGroupBytes, maxBytes, sampling: _, sources: _s, stages: _t, mix: _m, memory: _y, processes: _p, strict: _c, ...rest } = config;
+  const { path = [], include, exclude, maxFileBytes, maxGroupBytes, maxBytes, sampling: _, sources: _s, stages: _t, mix: _m, memory: _y, processes: _p, strict: _c, forget: _f, ...rest } = config;
   return {
     sources: typeof path === 'string' ? [path] : path,
     ...(include === undefined ? {} : { include }),

@@ -125,6 +125,22 @@ export class TokenShards {
     return found;
   }
 
+  /** Number of the document that token `position` belongs to, from 0; -1 before the first. */
+  documentAt(position: number): number {
+    if (!Number.isInteger(position) || position < 0 || position >= this.length) throw new ConfigError(`Cannot find token ${position}: the sequence has ${this.length} (0 … ${this.length - 1}).`);
+    let before = -1;
+    for (const { first, header, documents } of this.#shards) {
+      if (position < first + header.tokens) return before + lowerBound(documents, position - first + 1);
+      before += documents.length;
+    }
+    return before;
+  }
+
+  /** The file that token `position` lies in. */
+  fileAt(position: number): string {
+    return this.#shardAt(position).path;
+  }
+
   /** Position and length in the sequence of document `index` (the end-of-text id before it counts). */
   documentRange(index: number): { position: number; length: number } {
     let before = 0;

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { DurableFile, makeFolder, writeDurable } from '../../base/durable.ts';
 import { ConfigError } from '../../base/errors.ts';
 import { Corpus, CORPUS_VERSION, type CorpusManifest, type Side } from '../corpus.ts';
@@ -15,10 +16,11 @@ import { copiesOf, hashShare, mixEpochs } from '../mix/epochs.ts';
 import { emptyReport, type CorpusReport, type Drop } from '../report.ts';
 import { KEYS, LEVELS, type SplitLevel } from '../split.ts';
 import { Pacer, type WorkOptions } from '../work.ts';
-import { GzipLines } from './drops-file.ts';
+import { GzipLines, type DroppedDocument } from './drops-file.ts';
 import type { PipelineResult } from './run.ts';
 import type { PipelineSpec } from './spec.ts';
-import { countDocument, emptyStatistics, type Statistics } from './tally.ts';
+import { forgetTest } from './forget.ts';
+import { countDocument, emptyStatistics, recordReason, type Statistics } from './tally.ts';
 import { readRaw, type RawDocument } from './view.ts';
 
 type Level = Exclude<SplitLevel, 'auto'>;
@@ -41,13 +43,18 @@ export type PipelineReport = {
 export async function finishCorpus(spec: PipelineSpec, result: PipelineResult, dir: string, options: WorkOptions): Promise<Corpus> {
   makeFolder(dir);
   const survey = await surveyParts(spec, result, options);
+  for (const { head, pattern } of survey.forgotten) {
+    recordReason(result.tally.drops, 'forget', { path: head.id, bytes: head.bytes, detail: `asked for by ${pattern}` });
+  }
   if (survey.after.documents === 0) throw nothingLeft(spec, result);
   const epochs = mixEpochs(spec.sources.map(({ weight, epochs }, i) => ({ bytes: survey.sourceBytes[i]!, weight, epochs })), spec.mix);
   const writers = { train: new SideWriter(dir, 'train'), validation: new SideWriter(dir, 'validation') }, pacer = new Pacer('write', 'bytes', survey.after.bytes, options);
+  const forgets = forgetTest(spec.forget);
   let bytes = 0;
   try {
     for (const { source, view } of result.parts) {
       for (const document of readRaw(view)) {
+        if (forgets(document.head) !== undefined) continue;
         const { head } = document, side: Side = survey.isValidation(head) ? 'validation' : 'train';
         const copies = side === 'validation' || source < 0 ? 1 : copiesOf(epochs[source]!, spec.seed, head.id);
         for (let copy = 0; copy < copies; copy++) writers[side].add(document);
@@ -56,7 +63,7 @@ export async function finishCorpus(spec: PipelineSpec, result: PipelineResult, d
       }
     }
     if (writers.train.documents === 0) throw new ConfigError(`Cannot finish the corpus: the mix leaves nothing to train on (epochs ${epochs.map((value) => value.toPrecision(2)).join(', ')}). Raise mix.bytes or the weights.`, { path: 'data.mix' });
-    writeDurable(join(dir, 'dropped.jsonl.gz'), result.drops.map((path) => readFileSync(path)));
+    writeDurable(join(dir, 'dropped.jsonl.gz'), [...result.drops.map((path) => readFileSync(path)), forgottenLines(survey.forgotten)]);
     const report = corpusReport(result, survey.after), files = {} as CorpusManifest['files'];
     for (const side of ['train', 'validation'] as const) {
       files[side] = writers[side].close();
@@ -82,17 +89,30 @@ export async function finishCorpus(spec: PipelineSpec, result: PipelineResult, d
   }
 }
 
-type Survey = { after: Statistics; sourceBytes: number[]; level: Level; isValidation(head: RawDocument['head']): boolean };
+/** Who was forgotten on request is named, without anything of the text. */
+function forgottenLines(forgotten: Survey['forgotten']): Uint8Array {
+  if (forgotten.length === 0) return new Uint8Array(0);
+  const dropped = forgotten.map(({ head: { id, bytes, origin, licence }, pattern }): DroppedDocument => ({ id, rule: 'forget', detail: `asked for by ${pattern}`, bytes, origin, licence }));
+  return gzipSync(dropped.map((document) => `${JSON.stringify(document)}\n`).join(''));
+}
+
+type Survey = { forgotten: { head: RawDocument['head']; pattern: string }[]; after: Statistics; sourceBytes: number[]; level: Level; isValidation(head: RawDocument['head']): boolean };
 
 /** One pass over the heads: what there is, and at which level the split gives validation its share. */
 async function surveyParts(spec: PipelineSpec, result: PipelineResult, options: WorkOptions): Promise<Survey> {
   const { validationFraction: fraction, seed, split } = spec, after = emptyStatistics(), sourceBytes = spec.sources.map(() => 0), held = new Map<Level, number>(LEVELS.map((level) => [level, 0]));
   if (split === 'tail') throw new ConfigError('Cannot split the tail off: a pipeline of sources splits by package, folder, file or document. Set data.split.', { path: 'data.split' });
   const levels = split === 'auto' ? LEVELS : [split as Level], shares = new Shares(seed), pacer = new Pacer('write', 'documents', undefined, options);
+  const forgotten: Survey['forgotten'] = [], forgets = forgetTest(spec.forget);
   let least: { share: number; id: string } | undefined;
   for (const { source, view } of result.parts) {
-    for (const { head } of readRaw(view)) {
-      countDocument(after, { ...head, text: '' });
+    for (const { head, language } of readRaw(view)) {
+      const pattern = forgets(head);
+      if (pattern !== undefined) {
+        forgotten.push({ head, pattern });
+        continue;
+      }
+      countDocument(after, head, language);
       if (source >= 0) sourceBytes[source]! += head.bytes;
       for (const level of levels) if (shares.of(level, head) < fraction) held.set(level, held.get(level)! + head.bytes);
       const share = shares.of('document', head);
@@ -104,7 +124,7 @@ async function surveyParts(spec: PipelineSpec, result: PipelineResult, options: 
   const level = levels.find(fits) ?? levels.at(-1)!;
   // So few documents that chance holds none out: the one of the least hash is.
   const single = fraction > 0 && held.get(level) === 0 && after.documents > 1 ? least!.id : undefined;
-  return { after, sourceBytes, level, isValidation: (head) => (single === undefined ? shares.of(level, head) < fraction : head.id === single) };
+  return { forgotten, after, sourceBytes, level, isValidation: (head) => (single === undefined ? shares.of(level, head) < fraction : head.id === single) };
 }
 
 /** Shares by name; the last of each level is remembered, since neighbours share folders. */

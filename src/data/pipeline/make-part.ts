@@ -2,6 +2,7 @@
 // This is what a worker does. Whatever happened to each document is counted, and recorded by rule.
 
 import { rmSync } from 'node:fs';
+import { identifyLanguage } from '../clean/language.ts';
 import type { Document, Documents } from '../document.ts';
 import { FormatError } from '../../base/errors.ts';
 import { throwIfAborted } from '../work.ts';
@@ -42,6 +43,7 @@ export async function makePart(input: PartInput, stages: readonly OpenStage[], o
 class PartWork {
   readonly tally: Tally = emptyTally();
   readonly #steps = new Map<string, Step[]>();
+  readonly #languages = new Map<string, string>();
   readonly #effects: number[] = [];
   readonly #flows: { into: number; out: number; dropped: number; intoBytes: number; outBytes: number; droppedBytes: number }[] = [];
   readonly #drops: GzipLines;
@@ -66,8 +68,11 @@ class PartWork {
   keep(document: Document, writer: PartWriter): void {
     const steps = this.#steps.get(document.id);
     if (steps !== undefined) this.#steps.delete(document.id);
-    countDocument(this.tally.after, document);
-    writer.add(document, steps);
+    const language = this.#languages.get(document.id);
+    this.#languages.delete(document.id);
+    if (document.text === '') return this.#record(document, 'empty', 'no text is left', steps);
+    countDocument(this.tally.after, document, language);
+    writer.add(document, steps, language);
   }
 
   finish(stages: readonly OpenStage[]): Pick<PartManifest, 'tally' | 'effects'> {
@@ -97,10 +102,20 @@ class PartWork {
     for (const unit of units) {
       for await (const document of source.kind.read(unit, source.options, context)) {
         throwIfAborted(this.#options.signal, 'read');
-        countDocument(this.tally.before, document);
+        if (document.text.trim() === '') {
+          context.skip({ file: document.id, bytes: document.bytes }, 'empty', '');
+          continue;
+        }
+        this.#count(document);
         yield document;
       }
     }
+  }
+
+  #count(document: Document): void {
+    const language = document.meta?.['language'] === undefined ? identifyLanguage(document.text).language : undefined;
+    if (language !== undefined) this.#languages.set(document.id, language);
+    countDocument(this.tally.before, document, language);
   }
 
   async *#again(views: readonly View[]): AsyncGenerator<Document> {
@@ -108,7 +123,7 @@ class PartWork {
       for (const { document, steps } of readView(view)) {
         throwIfAborted(this.#options.signal, 'read');
         if (steps.length > 0) this.#steps.set(document.id, [...steps]);
-        countDocument(this.tally.before, document);
+        this.#count(document);
         yield document;
       }
     }
@@ -133,19 +148,24 @@ class PartWork {
     }
   }
 
+  #record({ id, bytes, origin, licence }: Document, rule: string, detail: string, steps: readonly Step[] | undefined): void {
+    recordReason(this.tally.drops, rule, { path: id, bytes, detail });
+    this.#drops.add({ id, rule, detail, bytes, origin, licence, ...(steps === undefined ? {} : { steps }) });
+  }
+
   #context(i: number, stage: string): StageContext {
     const { seed, signal } = this.#options;
     return {
       seed,
       signal,
       drop: (document, reason, detail) => {
-        const rule = ruleName(stage, reason), { id, bytes, origin, licence } = document, steps = this.#steps.get(id), flow = this.#flows[i]!;
+        const steps = this.#steps.get(document.id), flow = this.#flows[i]!;
         this.#effects[i]!++;
         flow.dropped++;
-        flow.droppedBytes += bytes;
-        this.#steps.delete(id);
-        recordReason(this.tally.drops, rule, { path: id, bytes, detail });
-        this.#drops.add({ id, rule, detail, bytes, origin, licence, ...(steps === undefined ? {} : { steps }) });
+        flow.droppedBytes += document.bytes;
+        this.#steps.delete(document.id);
+        this.#languages.delete(document.id);
+        this.#record(document, ruleName(stage, reason), detail, steps);
       },
       change: (document, reason, detail, removedBytes) => {
         const rule = ruleName(stage, reason), steps = this.#steps.get(document.id);

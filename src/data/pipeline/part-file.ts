@@ -19,6 +19,8 @@ export type Step = readonly [rule: string, detail: string];
 export type PartHead = Omit<Document, 'text'> & {
   /** SHA-256 over the text's characters without white space, 128 bits in base64. */
   hash: string;
+  /** As it was recognised; what a source or stage says of it stands in `meta`. */
+  language?: string;
   steps?: readonly Step[];
 };
 
@@ -71,8 +73,8 @@ export class PartWriter {
     this.#file = new DurableFile(this.#paths.data);
   }
 
-  add(document: Document, steps: readonly Step[] | undefined): void {
-    const { text, ...rest } = document, known: PartHead = { ...rest, hash: this.#content.of(text), ...(steps === undefined ? {} : { steps }) };
+  add(document: Document, steps: readonly Step[] | undefined, language?: string): void {
+    const { text, ...rest } = document, known: PartHead = { ...rest, hash: this.#content.of(text), ...(language === undefined ? {} : { language }), ...(steps === undefined ? {} : { steps }) };
     const lines = `${JSON.stringify(known)}\n${JSON.stringify(text)}\n`, length = Buffer.byteLength(lines);
     if (this.#documents === this.#offsets.length) {
       const larger = new Float64Array(2 * this.#offsets.length);

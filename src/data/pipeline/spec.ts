@@ -25,6 +25,7 @@ export const pipelineFields = {
   mix: mixSchema.optional().describe('how sources are mixed: temperature, bytes, maxEpochs, order'),
   memory: z.int().min(2 ** 20).optional().describe('bytes of memory that stages over the whole corpus may use (default 1 GiB)'),
   processes: z.int().min(1).max(1024).optional().describe('processes that share the work (default: as many as cores)'),
+  forget: z.array(z.string().min(1)).optional().describe('documents that must not be in the corpus: parts of an id, file or address, or /regular expressions/'),
   strict: z.boolean().optional().describe('stop at the first row, file or unit that is damaged, rather than count it'),
 };
 
@@ -47,6 +48,7 @@ export type PipelineSpec = {
   readonly split: string;
   readonly memory: number;
   readonly strict: boolean;
+  readonly forget: readonly string[];
 };
 
 type Section = {
@@ -55,6 +57,7 @@ type Section = {
   mix?: MixOptions | undefined;
   memory?: number | undefined;
   strict?: boolean | undefined;
+  forget?: readonly string[] | undefined;
   validationFraction: number;
   split: string;
 };
@@ -68,7 +71,7 @@ export const DEFAULT_STAGES: readonly StageSpec[] = [{ kind: 'basic-filters', op
  * @throws {ConfigError} if two sources have one name
  */
 export function pipelineSpec(section: Section, seed: number): PipelineSpec {
-  const { sources = [], stages, mix, memory = 2 ** 30, strict = false, validationFraction, split } = section, names = new Set<string>();
+  const { sources = [], stages, mix, memory = 2 ** 30, strict = false, forget = [], validationFraction, split } = section, names = new Set<string>();
   return {
     seed,
     sources: sources.map(({ kind, name = kind, weight, epochs, ...options }, i) => {
@@ -87,6 +90,7 @@ export function pipelineSpec(section: Section, seed: number): PipelineSpec {
     split,
     memory,
     strict,
+    forget,
   };
 }
 

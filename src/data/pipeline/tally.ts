@@ -42,21 +42,21 @@ export function emptyTally(): Tally {
   return { before: emptyStatistics(), after: emptyStatistics(), skipped: {}, drops: {}, changes: {}, counts: {} };
 }
 
-/** Adds a document, or with `sign` -1 takes one away again. */
-export function countDocument(statistics: Statistics, document: Document, sign: 1 | -1 = 1): void {
+/** Adds a document. @param language as recognised, where the document does not say */
+export function countDocument(statistics: Statistics, document: Omit<Document, 'text'>, language = 'unknown'): void {
   const { bytes, origin, licence, meta } = document, bucket = bytes <= 1 ? 0 : Math.ceil(Math.log2(bytes));
-  statistics.documents += sign;
-  statistics.bytes += sign * bytes;
+  statistics.documents++;
+  statistics.bytes += bytes;
   while (statistics.lengths.length <= bucket) statistics.lengths.push(0);
-  statistics.lengths[bucket]! += sign;
-  add(statistics.languages, String(meta?.['language'] ?? 'unknown'), sign);
-  add(statistics.domains, domainOf(document), sign);
-  add(statistics.licences, licence ?? 'unknown', sign);
-  add(statistics.sources, origin?.source ?? '', sign * bytes);
+  statistics.lengths[bucket]!++;
+  add(statistics.languages, String(meta?.['language'] ?? language), 1);
+  add(statistics.domains, domainOf(document), 1);
+  add(statistics.licences, licence ?? 'unknown', 1);
+  add(statistics.sources, origin?.source ?? '', bytes);
 }
 
 /** The host of an address, else the first folder of the path. */
-function domainOf({ meta, origin, path }: Document): string {
+function domainOf({ meta, origin, path }: Omit<Document, 'text'>): string {
   const address = typeof meta?.['url'] === 'string' ? meta['url'] : origin?.file ?? path;
   const host = /^https?:\/\/([^/:?#]+)/i.exec(address)?.[1];
   return host?.toLowerCase() ?? (path.includes('/') ? path.slice(0, path.indexOf('/')) : path);

@@ -74,7 +74,7 @@ class Settled {
 
   /** @param text the text, or the bytes of its JSON, which are parsed when it is asked for: much needs heads only */
   apply(n: number, head: PartHead, text: string | Buffer): ViewedDocument {
-    const { hash, steps = [], ...rest } = head, own: Step[] = [...steps], cuts: Decision['cut'][] = [];
+    const { hash, language: _, steps = [], ...rest } = head, own: Step[] = [...steps], cuts: Decision['cut'][] = [];
     for (const { stage, table } of this.#tables) {
       const decision = table.get(n);
       if (decision?.cut === undefined) continue;
@@ -111,7 +111,7 @@ export function* readView(view: View): Generator<ViewedDocument> {
 }
 
 /** A document on its way to a file: its text still as JSON. */
-export type RawDocument = { readonly n: number; readonly head: Omit<Document, 'text'>; readonly hash: string; readonly steps: readonly Step[]; readonly json: Buffer };
+export type RawDocument = { readonly n: number; readonly head: Omit<Document, 'text'>; readonly hash: string; readonly language?: string | undefined; readonly steps: readonly Step[]; readonly json: Buffer };
 
 /** The same with texts as JSON, which are parsed only where something was cut. A buffer is good until the next document. */
 export function* readRaw(view: View): Generator<RawDocument> {
@@ -121,10 +121,10 @@ export function* readRaw(view: View): Generator<RawDocument> {
     const known = JSON.parse(head.toString()) as PartHead;
     if (settled.isCut(n)) {
       const { document: { text: left, ...rest }, hash, steps } = settled.apply(n, known, text);
-      yield { n, head: rest, hash, steps, json: Buffer.from(JSON.stringify(left)) };
+      yield { n, head: rest, hash, language: known.language, steps, json: Buffer.from(JSON.stringify(left)) };
     } else {
-      const { hash, steps = [], ...rest } = known;
-      yield { n, head: rest, hash, steps, json: text };
+      const { hash, language, steps = [], ...rest } = known;
+      yield { n, head: rest, hash, language, steps, json: text };
     }
   }
 }
