@@ -6,7 +6,7 @@ import { checkOptions } from './options.ts';
 import type { SourceSpec } from './spec.ts';
 
 const SOURCES: Readonly<Record<string, () => Promise<SourceKind>>> = {
-  files: async () => (await import('./files-source.ts')).filesSource as SourceKind,
+  files: async () => (await import('../collect/sources/files.ts')).files as SourceKind,
 };
 
 /** A source that is ready to list and read. */

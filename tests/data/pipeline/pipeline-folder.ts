@@ -25,7 +25,7 @@ export class PipelineFolder {
   }
 
   spec(section: Partial<Parameters<typeof pipelineSpec>[0]> = {}, seed = 1): PipelineSpec {
-    return pipelineSpec({ sources: [{ kind: 'files', path: join(this.dir, 'source') }], validationFraction: 0, split: 'auto', ...section }, seed);
+    return pipelineSpec({ sources: [{ kind: 'files', name: 'source', path: join(this.dir, 'source') }], validationFraction: 0, split: 'auto', ...section }, seed);
   }
 
   build(spec: PipelineSpec, name = 'out', options: Partial<BuildOptions> = {}): Promise<Corpus> {

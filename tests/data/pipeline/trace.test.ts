@@ -27,7 +27,7 @@ describe('why()', () => {
       position += length;
     }
     expect(() => why(dir, position)).toThrow(ConfigError);
-    expect(why(dir, 'source/z.md')).toMatchObject([{ kept: false, document: { rule: 'basic-filters/too-short', detail: '2 characters', bytes: 2, origin: { file: 'source/z.md' } } }]);
+    expect(why(dir, 'source/z.md')).toMatchObject([{ kept: false, document: { rule: 'basic-filters/too-short', detail: '2 characters', bytes: 2, origin: { file: 'z.md' } } }]);
     expect(() => why(dir, 'source/none.md')).toThrow(/none\.md/);
   });
 
