@@ -1,7 +1,8 @@
 // Checks which file imports which: node scripts/layers.mjs (part of `npm run lint`).
 // - Imports only go down the rows of LAYERS, never up; folders of one row are strangers to each other.
 // - No circles, imports of types included, even inside a folder.
-// - No long chains inside a folder. An import of types alone is no step of a chain, nor is a folder's public face.
+// - No long chains inside a folder. An import of types alone is no step of a chain, nor is a
+//   folder's public face, nor what is loaded when it is first used (`import()` in a list of kinds).
 // - Pure folders run in a browser: no `node:` import but in the files that FILE_ACCESS names for it.
 
 import { readFileSync, readdirSync } from 'node:fs';
@@ -54,7 +55,7 @@ export function readImports(folder) {
     const path = name.split(sep).join('/');
     const found = [...withoutComments(readFileSync(join(folder, name), 'utf8')).matchAll(IMPORT)].map(([, clause = '', from, lazily]) => {
       const target = from ?? lazily;
-      return { target: target.startsWith('.') ? posix.join(posix.dirname(path), target) : target, types: isTypes(clause.trim()) };
+      return { target: target.startsWith('.') ? posix.join(posix.dirname(path), target) : target, types: isTypes(clause.trim()), isLazy: from === undefined && lazily !== undefined };
     });
     imports.set(path, found);
   }
@@ -120,8 +121,8 @@ function longestChain(imports) {
     if (known !== undefined) return known;
     chains.set(path, []); // a circle, found elsewhere, ends here
     let longest = [];
-    for (const { target, types } of imports.get(path)) {
-      if (types || !imports.has(target) || folderOf(target) !== folderOf(path)) continue;
+    for (const { target, types, isLazy } of imports.get(path)) {
+      if (types || isLazy || !imports.has(target) || folderOf(target) !== folderOf(path)) continue;
       const chain = chainFrom(target);
       if (chain.length > longest.length) longest = chain;
     }

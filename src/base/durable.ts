@@ -65,13 +65,17 @@ export class DurableFile {
     this.#try(() => writeAll(this.#fd!, bytes));
   }
 
-  /** Flushes what was written and puts it in the place of the old file. */
-  commit(): void {
+  /**
+   * Flushes what was written and puts it in the place of the old file.
+   *
+   * @param flush false for working files that can be made again: a kill leaves them whole still, a power cut may not
+   */
+  commit(flush = true): void {
     this.#try(() => {
-      fsyncSync(this.#fd!);
+      if (flush) fsyncSync(this.#fd!);
       this.#close();
       renameSync(this.#temporary, this.path);
-      syncFolder(dirname(this.path));
+      if (flush) syncFolder(dirname(this.path));
     });
   }
 
@@ -104,9 +108,10 @@ export class DurableFile {
 /**
  * Writes a file atomically and durably from one or more chunks.
  *
+ * @param flush as of `DurableFile.commit`
  * @throws {StorageError} with a remedy; the old file is then still there, the temporary one is gone
  */
-export function writeDurable(path: string, chunks: string | Uint8Array | Iterable<Uint8Array>): void {
+export function writeDurable(path: string, chunks: string | Uint8Array | Iterable<Uint8Array>, flush = true): void {
   const file = new DurableFile(path);
   try {
     if (typeof chunks === 'string') file.write(Buffer.from(chunks));
@@ -116,7 +121,7 @@ export function writeDurable(path: string, chunks: string | Uint8Array | Iterabl
     file.discard();
     throw error;
   }
-  file.commit();
+  file.commit(flush);
 }
 
 /** Makes a folder and its parents. @throws {StorageError} with a remedy */

@@ -30,6 +30,8 @@ export type StageKind<Options = unknown> = {
   readonly scope: 'document' | 'corpus';
   /** A strict object with a default and a description for each option. */
   readonly options: z.ZodType<Options>;
+  /** Files that the result depends on beside the options: where one changed, parts are made anew. */
+  files?(options: Options): readonly string[];
   /** @throws {ConfigError} if the options do not fit together, or a file that they name is not there */
   start(options: Options, context: StageContext): Stage | Promise<Stage>;
   /** How a stage of scope `corpus` shares its work; the runner then uses this and not `start`. */

@@ -77,7 +77,7 @@ export class SortedPairs {
   #spill(): void {
     if (this.#length === 0) return;
     const path = join(this.#dir, `pairs-${this.#runs.length}`);
-    writeDurable(path, new Uint8Array(this.#pairs.buffer, 0, 8 * this.#length));
+    writeDurable(path, new Uint8Array(this.#pairs.buffer, 0, 8 * this.#length), false);
     this.#runs.push(path);
     this.#length = 0;
   }

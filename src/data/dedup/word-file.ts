@@ -26,7 +26,7 @@ export class WordWriter {
 
   commit(): void {
     this.#flush();
-    this.#file.commit();
+    this.#file.commit(false);
   }
 
   discard(): void {

@@ -43,7 +43,7 @@ export async function runCorpusStage(stage: OpenStage, spec: StageSpec, views: r
         settle: (part, decision) => ledger.settle(part, decision),
         step: (n) => pacer.step(n, 0),
       });
-      const written = ledger.close((part, lines) => writeDurable(at(part - settled.length), lines));
+      const written = ledger.close((part, lines) => writeDurable(at(part - settled.length), lines, false));
       writeDurable(done, JSON.stringify(written));
     } finally {
       ledger.release();

@@ -37,9 +37,10 @@ export class GzipLines {
     if (this.#chars >= CHUNK_CHARS) this.#flush();
   }
 
-  close(): void {
+  /** @param flush as of `DurableFile.commit` */
+  close(flush = true): void {
     this.#flush();
-    this.#file.commit();
+    this.#file.commit(flush);
   }
 
   discard(): void {

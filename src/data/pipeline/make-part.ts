@@ -31,7 +31,7 @@ export async function makePart(input: PartInput, stages: readonly OpenStage[], o
     for await (const document of await work.stream(input, stages)) {
       work.keep(document, writer);
     }
-    drops.close();
+    drops.close(false);
     return writer.close(work.finish(stages));
   } catch (error) {
     writer.discard();

@@ -4,7 +4,7 @@
 // KEY.json, written last, which makes the part finished.
 
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DurableFile, storageError, writeDurable } from '../../base/durable.ts';
 import { FormatError } from '../../base/errors.ts';
@@ -28,6 +28,8 @@ export type PartHead = Omit<Document, 'text'> & {
 export type PartManifest = {
   documents: number;
   bytes: number;
+  /** Size of the part's file: one that a power cut shortened is made again. */
+  fileBytes: number;
   /** SHA-256 of the part's file. */
   sha256: string;
   tally: Tally;
@@ -46,10 +48,11 @@ export function partPaths(dir: string, key: string): { data: string; offsets: st
 
 /** The manifest of a part, or undefined if it is not finished. */
 export function readManifest(dir: string, key: string): PartManifest | undefined {
-  const { manifest, data } = partPaths(dir, key);
-  if (!existsSync(manifest) || !existsSync(data)) return undefined;
+  const { manifest, data, offsets, drops } = partPaths(dir, key), sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? -1;
+  if (sizeOf(manifest) <= 0) return undefined;
   try {
-    return JSON.parse(readFileSync(manifest, 'utf8')) as PartManifest;
+    const read = JSON.parse(readFileSync(manifest, 'utf8')) as PartManifest;
+    return sizeOf(data) === read.fileBytes && sizeOf(offsets) === 8 * read.documents && sizeOf(drops) >= 0 ? read : undefined;
   } catch {
     return undefined; // damaged: made again
   }
@@ -92,10 +95,10 @@ export class PartWriter {
   /** Finishes the part. */
   close(fields: Pick<PartManifest, 'tally' | 'effects'>): PartManifest {
     this.#flush();
-    this.#file.commit();
-    writeDurable(this.#paths.offsets, new Uint8Array(this.#offsets.buffer, 0, 8 * this.#documents));
-    const manifest: PartManifest = { documents: this.#documents, bytes: this.#bytes, sha256: this.#sha.digest('hex'), ...fields };
-    writeDurable(this.#paths.manifest, JSON.stringify(manifest));
+    this.#file.commit(false);
+    writeDurable(this.#paths.offsets, new Uint8Array(this.#offsets.buffer, 0, 8 * this.#documents), false);
+    const manifest: PartManifest = { documents: this.#documents, bytes: this.#bytes, fileBytes: this.#offset, sha256: this.#sha.digest('hex'), ...fields };
+    writeDurable(this.#paths.manifest, JSON.stringify(manifest), false);
     return manifest;
   }
 

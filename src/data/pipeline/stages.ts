@@ -27,6 +27,7 @@ const STAGES: Readonly<Record<string, () => Promise<StageKind>>> = {
   licence: async () => ruleStage((await import('../clean/licence-filter.ts')).licenceFilter as Rule<unknown>),
   length: async () => ruleStage((await import('../clean/length-filter.ts')).lengthFilter as Rule<unknown>),
   exact: async () => (await import('../dedup/exact.ts')).exactStage as StageKind,
+  decontaminate: async () => (await import('./decontaminate.ts')).decontaminate as StageKind,
   near: async () => (await import('../dedup/near.ts')).nearStage as StageKind,
 };
 
@@ -56,13 +57,13 @@ export async function openStage(spec: StageSpec): Promise<OpenStage> {
   }
   const kind = load === undefined ? await loadUserStage(spec.kind) : await load();
   const options = checkOptions(kind.options, spec.options, `the stage "${spec.kind}"`, 'data.stages');
-  return { kind, options, print: fingerprint(kind.name, options, load === undefined ? hashOf(spec.kind) : '') };
+  return { kind, options, print: fingerprint(kind.name, options, (kind.files?.(options) ?? []).map(hashOf), load === undefined ? hashOf(spec.kind) : '') };
 }
 
 function hashOf(file: string): string {
   try {
     return createHash('sha256').update(readFileSync(resolve(file))).digest('hex');
   } catch (cause) {
-    throw storageError('read the stage', file, cause);
+    throw storageError('read', file, cause);
   }
 }
