@@ -1,8 +1,9 @@
 // Renders a chat template into pieces: control tokens that the template wrote, and text. Layer: tokenizer (pure).
 // Runs in a thread that can be ended (chat-template.ts). Templates are Hugging Face's dialect of Jinja.
 
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
+import { Environment, parse, tokenize } from '@huggingface/jinja';
 import { mapOutside } from './chat-conversation.ts';
+import { TemplateInterpreter } from './chat-template-interpreter.ts';
 import { forgiveUndefined } from './chat-template-undefined.ts';
 import { alternatives, TextMarker } from './marked-text.ts';
 
@@ -50,7 +51,7 @@ interface Lexed {
 function run(tokens: readonly Lexed[], variables: Readonly<Record<string, unknown>>): string {
   const environment = new Environment(), program = forgiveUndefined(parse(tokens as Parameters<typeof parse>[0]));
   for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-  return String(new Interpreter(environment).run(program).value);
+  return String(new TemplateInterpreter(environment).run(program).value);
 }
 
 /** Everything that a template can call by name; the library's own `setupGlobals` cannot be overridden. */

@@ -30,7 +30,7 @@ export class TextMarker {
     const safe = literals.filter((literal) => literal.trim() !== '' && !control.some((token) => overlap(literal, token)));
     this.#kept = safe.length === 0 ? undefined : alternatives(safe);
     const inControl = new Set(control.join('')), characters = new Set(strings.join(''));
-    const marked = [...characters].filter((character) => inControl.has(character) || !/[\s"\\]/.test(character));
+    const marked = [...characters].filter((character) => inControl.has(character) || !/[\s"'\\]/.test(character));
     // Where there are more characters than private ones, those go first that control tokens are made of.
     if (marked.length > 6400) marked.sort((a, b) => Number(inControl.has(b)) - Number(inControl.has(a)));
     else marked.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!); // templates that sort see the same order

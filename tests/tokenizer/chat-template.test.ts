@@ -22,12 +22,20 @@ const controls = (parts: readonly ChatPiece[]): string[] => parts.filter(({ kind
 
 /** Templates of the collection that do not come out as Python's, and why. */
 const DIFFERENT: Readonly<Record<string, string>> = {
-  'ByteDance-Seed-OSS.jinja': 'objects with numbers as keys',
-  'meetkai-functionary-medium-v3.1.jinja': 'tools: plain Jinja escapes JSON for HTML there; transformers and we do not',
-  'meetkai-functionary-medium-v3.2.jinja': 'tools: a loop that unpacks a tuple',
-  'openbmb-MiniCPM5-1B.jinja': 'tool calls: the filter `min`',
-  'unsloth-Apriel-1.5.jinja': 'tools: the filter `string` of an object',
+  'meetkai-functionary-medium-v3.1.jinja': 'tools: plain Jinja, which made the collection, escapes JSON for HTML there; transformers and we do not',
 };
+
+describe('what Python has and the library has not', () => {
+  it.each([
+    ["{% for a, b in [('x', 1), ('y', 2)] %}{{ a }}{{ b }}{% endfor %}", 'x1y2'],
+    ['{% set d = {1024: 8, 512: 4} %}{% for k, v in d | dictsort %}{{ k + 1 }}:{{ v }} {% endfor %}{{ d[512] }}{{ d[500 + 12] }}', '513:4 1025:8 44'],
+    ['{{ [3, 1, 2] | min }}{{ [3, 1, 2] | max }}{{ ["b", "a"] | min }}', '13a'],
+    [`{{ messages[0] | string }}{{ none | string }}{{ true | string }}{{ 7 | string }}{{ 'a' | string }}`, `{'role': 'user', 'content': "it's <s> \\n", 'extra': [1, 2.5, None, True, {}]}NoneTrue7a`],
+    ['{{ {"b": 1, "a": 2} | dictsort | length }}', '2'],
+  ])('renders %s', (template, expected) => {
+    expect(textOf(renderPieces({ template, own, variables: { messages: [{ role: 'user', content: "it's <s> \n", extra: [1, 2.5, null, true, {}] }] }, control: ['<s>'], now: 0 }))).toBe(expected);
+  });
+});
 
 describe.skipIf(whyNoCollection !== undefined)(`the collection of real templates (${whyNoCollection ?? 'there'})`, () => {
   interface Case {
@@ -54,7 +62,7 @@ describe.skipIf(whyNoCollection !== undefined)(`the collection of real templates
       else wrong.push(template);
     }
     expect([...new Set(wrong)].filter((template) => !(template in DIFFERENT))).toEqual([]);
-    expect(equal).toBeGreaterThanOrEqual(213);
+    expect(equal).toBe(224);
   });
 });
 
