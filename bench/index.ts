@@ -4,6 +4,7 @@ import type { Bench } from './harness.ts';
 import { attention } from './attention.ts';
 import { data } from './data.ts';
 import { decode } from './decode.ts';
+import { engine } from './engine.ts';
 import { extract } from './extract.ts';
 import { gemm } from './gemm.ts';
 import { limits } from './limits.ts';
@@ -13,4 +14,4 @@ import { train } from './train.ts';
 export { formatTable, type BenchLine } from './bench-line.ts';
 export type { Bench, BenchContext } from './harness.ts';
 
-export const BENCHES: Readonly<Record<string, Bench>> = { limits, gemm, attention, train, decode, tokenizer, data, extract };
+export const BENCHES: Readonly<Record<string, Bench>> = { limits, gemm, attention, train, decode, engine, tokenizer, data, extract };

@@ -40,4 +40,25 @@ export class ExpTable {
     }
     return total;
   }
+
+  /**
+   * Sums of e^−depth, depth = (top − x)/temperature, over bins of `fineness` for each unit of depth; the last has the rest.
+   *
+   * @param bins written
+   * @returns the sum of all
+   */
+  binSums(x: Float32Array, top: number, temperature: number, fineness: number, bins: Float64Array): number {
+    const fractions = this.#fractions, powers = this.#powers, last = bins.length - 1;
+    let total = 0;
+    bins.fill(0);
+    for (let at = 0; at < x.length; at++) {
+      const depth = (top - x[at]!) / temperature;
+      if (!(depth < -LEAST)) continue;
+      const i = (depth * (STEPS / Math.LN2)) | 0, r = i * (Math.LN2 / STEPS) - depth; // `of`, without a call for each
+      const weight = fractions[i & (STEPS - 1)]! * powers[i >> 10]! * (1 + r * (1 + r * (0.5 + r / 6))), bin = (depth * fineness) | 0;
+      bins[bin < last ? bin : last]! += weight;
+      total += weight;
+    }
+    return total;
+  }
 }

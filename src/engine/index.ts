@@ -4,6 +4,7 @@ export { Decoder, type DecoderOptions, type NewToken } from './decoder.ts';
 export type { Drafter } from './drafter.ts';
 export { Engine, type EngineOptions } from './engine.ts';
 export { argmax, likeliest, logSumExp, type Alternative } from './likelihood.ts';
+export { ModelPool, type Lease, type ModelSource, type PoolEntry } from './model-pool.ts';
 export type { EngineStats, GenerateOptions, Part, Usage } from './request.ts';
 export { sample, Sampler, SamplerMemory, samplingSchema, type LogitBias, type Sampling } from './sampler.ts';
 export { StopMatcher } from './stop-matcher.ts';
