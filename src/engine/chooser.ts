@@ -84,9 +84,14 @@ export class Chooser {
 
   /** The tokens of a bin. */
   #keepBin(scores: Float32Array, top: number, temperature: number, bin: number): void {
+    // Most are far from it, which a comparison tells; those near it are placed as `binSums` places them.
+    const margin = 1e-6 * (1 + Math.abs(top)), highest = top - (bin / FINENESS) * temperature + margin;
+    const lowest = bin === BINS - 1 ? -Infinity : top - ((bin + 1) / FINENESS) * temperature - margin;
     this.#kept.reset(scores.length);
     for (let id = 0; id < scores.length; id++) {
-      const depth = (top - scores[id]!) / temperature;
+      const score = scores[id]!;
+      if (!(score > lowest && score <= highest)) continue;
+      const depth = (top - score) / temperature;
       if (depth < Infinity && Math.min(BINS - 1, Math.floor(depth * FINENESS)) === bin) this.#kept.offer(id, scores[id]!);
     }
   }

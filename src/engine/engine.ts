@@ -281,6 +281,7 @@ export class Engine {
   #take({ sequence, start, count, draft }: Piece, first: number, rows: Float32Array): void {
     const { vocabSize } = this.#decoder, known = start + count, before = sequence.ids.length, isPrompt = sequence.reader instanceof Scoring;
     sequence.computed = known;
+    this.#scheduler.register(sequence); // before it may end: others can use what it leaves
     try {
       for (let at = 0; at * vocabSize < rows.length; at++) {
         const position = first + at, isRight = sequence.reader.take(position, rows.subarray(at * vocabSize, (at + 1) * vocabSize), draft[position + 1 - known]);
@@ -288,7 +289,6 @@ export class Engine {
         if (position >= known - 1 && !isRight) break;
         if (position >= known - 1 && position + 1 < known + draft.length) sequence.computed++;
       }
-      if (!sequence.done) this.#scheduler.register(sequence);
     } catch (error) {
       this.#finish(sequence, error);
     }

@@ -142,13 +142,18 @@ export class ModelPool<T> {
     this.#makeRoom(name, source.bytes);
     const cleared = Promise.all(this.#closing); // their memory first
     const copy: Copy<T> = { source, opening: cleared.then(() => source.open()), loaded: false, users: 0, isRetired: false };
-    copy.opening.then(() => {
+    void this.#watch(name, copy);
+    return copy;
+  }
+
+  async #watch(name: string, copy: Copy<T>): Promise<void> {
+    try {
+      await copy.opening;
       copy.loaded = true;
-    }, () => {
+    } catch { // whoever asked for it is told; the next one tries again
       if (this.#copies.get(name) === copy) this.#copies.delete(name);
       this.#retired.delete(copy);
-    });
-    return copy;
+    }
   }
 
   /** Closes what nobody uses, the longest unused first, until there is room. */

@@ -22,6 +22,12 @@ describe('Engine with a paged cache', () => {
     expect([warm.usage.cachedTokens, warm.ids]).toEqual([20, cold.ids]);
   });
 
+  it('leaves a prompt to others whose answer ended with its first token', async () => {
+    const engine = tinyEngine(), prompt = idsFrom(2, 40);
+    await engine.complete(prompt, { temperature: 0, maxTokens: 1 });
+    expect((await engine.complete(prompt, { temperature: 0, maxTokens: 1 })).usage.cachedTokens).toBe(36);
+  });
+
   it('shares nothing between salts', async () => {
     const engine = tinyEngine(), prompt = idsFrom(3, 20);
     await engine.complete(prompt, { ...greedy, cacheSalt: 'a' });
