@@ -19,7 +19,7 @@ inline float f16At(const uint8_t* p) {
   return fromF16(bits);
 }
 
-// Scale and minimum j of a q4_k block's twelve bytes.
+// Scale and minimum j of the twelve bytes that q4_k and q5_k have of them.
 inline void scaleAndMin(const uint8_t* p, int j, int& scale, int& min) {
   scale = j < 4 ? p[j] & 63 : (p[j + 4] & 15) | (p[j - 4] >> 6) << 4;
   min = j < 4 ? p[j + 4] & 63 : p[j + 4] >> 4 | (p[j] >> 6) << 4;
@@ -45,6 +45,18 @@ inline void decodeQ4K(const uint8_t* block, float* out) {
     for (int i = 0; i < 32; i++) out[32 * j + i] = d * float(scale * (from[i] >> 4 * (j % 2) & 15)) - dMin * float(min);
   }
 }
+inline void decodeQ5K(const uint8_t* block, float* out) {
+  const float d = f16At(block), dMin = f16At(block + 2);
+  for (int j = 0; j < 8; j++) {
+    int scale, min;
+    scaleAndMin(block + 4, j, scale, min);
+    const uint8_t* from = block + 48 + 32 * (j / 2);
+    for (int i = 0; i < 32; i++) {
+      const int level = (from[i] >> 4 * (j % 2) & 15) | (block[16 + i] >> j & 1) << 4;
+      out[32 * j + i] = d * float(scale * level) - dMin * float(min);
+    }
+  }
+}
 inline void decodeQ6K(const uint8_t* block, float* out) {
   const float d = f16At(block + 208);
   for (int i = 0; i < 256; i++) {
@@ -67,6 +79,7 @@ inline void decodeBlock(DType format, const uint8_t* block, float* out) {
     case DType::q8_0: return decodeQ80(block, out);
     case DType::q4_0: return decodeQ40(block, out);
     case DType::q4_k: return decodeQ4K(block, out);
+    case DType::q5_k: return decodeQ5K(block, out);
     case DType::q6_k: return decodeQ6K(block, out);
     case DType::bf16x2: return decodeBf16x2(block, out);
     default: return;

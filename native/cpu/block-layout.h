@@ -16,6 +16,7 @@ constexpr BlockParts partsOf(DType format) {
     case DType::q8_0: return {8, 2, 0};
     case DType::q4_0: return {4, 2, 0};
     case DType::q4_k: return {36, 0, -1};
+    case DType::q5_k: return {44, 0, -1};
     case DType::bf16x2: return {1, 0, -1};
     default: return {52, 0, 208};  // q6_k
   }
@@ -61,6 +62,7 @@ inline void arrangeWeight(DType format, int64_t rows, int64_t cols, const uint8_
     case DType::q8_0: return with.template operator()<DType::q8_0>();
     case DType::q4_0: return with.template operator()<DType::q4_0>();
     case DType::q4_k: return with.template operator()<DType::q4_k>();
+    case DType::q5_k: return with.template operator()<DType::q5_k>();
     case DType::q6_k: return with.template operator()<DType::q6_k>();
     case DType::bf16x2: return with.template operator()<DType::bf16x2>();
     default: return;

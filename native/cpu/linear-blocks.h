@@ -16,7 +16,7 @@ constexpr int64_t TASK_BYTES = 64 << 10;    // weights of a task: some 4 µs at 
 
 // Bytes of a token's activations; src/core/block-workspace.ts.
 constexpr int64_t tokenBytes(DType format, int64_t k) {
-  const int64_t block = format == DType::q8_0 ? 68 : format == DType::q4_0 ? 40 : format == DType::q4_k ? 276 : 324;
+  const int64_t block = format == DType::q8_0 ? 68 : format == DType::q4_0 ? 40 : format == DType::q4_k || format == DType::q5_k ? 276 : 324;
   return (k / blockSize(format).values * block + 63) / 64 * 64;
 }
 
@@ -157,6 +157,7 @@ inline void linearOfBlocks(const Call& call) {
     case DType::q8_0: return runFormat<Q80>(call);
     case DType::q4_0: return runFormat<Q40>(call);
     case DType::q4_k: return runFormat<Q4K>(call);
+    case DType::q5_k: return runFormat<Q5K>(call);
     case DType::q6_k: return runFormat<Q6K>(call);
     default: return;
   }

@@ -68,6 +68,7 @@ struct Q40 {
 };
 
 struct Q4K {
+  static constexpr int PARTS = 8;  // sums that are scaled
   static constexpr DType FORMAT = DType::q4_k;
   using Activations = BytesQ4K;
   static void encode(const float* x, Activations& out) { quant::encode(x, out); }
@@ -100,7 +101,33 @@ struct Q4K {
   }
 };
 
+// q4_k with a unit of fifth bits for each eight units of nibbles (bit j of a byte: of part j).
+struct Q5K {
+  static constexpr DType FORMAT = DType::q5_k;
+  static constexpr int PARTS = 16;  // two a scale: 31·127·2·8 would pass 2¹⁵
+  using Activations = BytesQ4K;
+  static void encode(const float* x, Activations& out) { quant::encode(x, out); }
+  // The fifth bits of part j, where they belong.
+  static I32 fifth(I32 fifths, int j) { return (j < 4 ? (I32)((U32)fifths << (4 - j)) : (I32)((U32)fifths >> (j - 4))) & 0x10101010; }
+  template <int V> static void unpack(const uint8_t* block, Panel<V>& panel, int v, int64_t) {
+    const Q4K::Small small(block);
+#pragma GCC unroll 16
+    for (int j = 0; j < 16; j++) panel.scales[j][v] = scaleOf(small.scales[j / 8], j / 2 % 4);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) panel.mins[j][v] = pairAsWords(small.mins[j / 2], j % 2);
+#pragma GCC unroll 4
+    for (int u = 0; u < 32; u++) {
+      const I32 w = unit(block, 12 + u), fifths = unit(block, 4 + u % 8);
+      panel.weights[u / 8 * 16 + u % 8][v] = lowNibbles(w) | fifth(fifths, u / 8 * 2);
+      panel.weights[u / 8 * 16 + 8 + u % 8][v] = highNibbles(w) | fifth(fifths, u / 8 * 2 + 1);
+    }
+    panel.factor[0][v] = small.factor;
+    panel.minFactor[v] = small.minFactor;
+  }
+};
+
 struct Q6K {
+  static constexpr int PARTS = 16;
   static constexpr DType FORMAT = DType::q6_k;
   using Activations = BytesQ6K;
   static void encode(const float* x, Activations& out) { quant::encode(x, out); }

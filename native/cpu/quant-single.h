@@ -57,6 +57,29 @@ inline F32 dot(Q4K, const uint8_t* block, const BytesQ4K& a, F32 acc) {
   return withProduct(withProduct(acc, sums, productOf(small.factor, a.scale)), mins, -productOf(small.minFactor, a.scale));
 }
 
+inline F32 dot(Q5K, const uint8_t* block, const BytesQ4K& a, F32 acc) {
+  const Q4K::Small small(block);
+  I32 sums{}, mins{};
+#pragma GCC unroll 4
+  for (int jj = 0; jj < 4; jj++) {  // parts 2·jj and 2·jj + 1 share their bytes
+    const I32 lowScale = scaleOf(small.scales[jj / 2], 2 * jj % 4), highScale = scaleOf(small.scales[jj / 2], 2 * jj % 4 + 1);
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; half++) {
+      Sum low{}, high{};
+#pragma GCC unroll 4
+      for (int u = 4 * half; u < 4 * half + 4; u++) {
+        const I32 w = unit(block, 12 + 8 * jj + u), fifths = unit(block, 4 + u);
+        add(low, lowNibbles(w) | Q5K::fifth(fifths, 2 * jj), broadcast(a.quads + 16 * jj + u));
+        add(high, highNibbles(w) | Q5K::fifth(fifths, 2 * jj + 1), broadcast(a.quads + 16 * jj + 8 + u));
+      }
+      sums += scaled(low, lowScale) + scaled(high, highScale);
+      inRegister(sums);
+    }
+    mins += multiplyWords(pairAsWords(small.mins[jj / 2], jj % 2), broadcast(a.sums + jj));
+  }
+  return withProduct(withProduct(acc, sums, productOf(small.factor, a.scale)), mins, -productOf(small.minFactor, a.scale));
+}
+
 inline F32 dot(Q6K, const uint8_t* block, const BytesQ6K& a, F32 acc) {
   I32 sums{};
   for (int half = 0; half < 4; half++) {  // 64 values: parts 8·part + {0, 2, 4, 6} + l, 16 values of each

@@ -4,6 +4,7 @@
 //   q4_0  8 products of bytes a block into words (15·127·2·8 < 2¹⁵, the offset −8·Σa included), then to lanes once
 //   q8_0  16 products of words into lanes; VNNI: 8 of bytes
 //   q4_k  as q4_0, but the step from words to lanes multiplies by the part's 6-bit scale, and f32 begins after 256
+//   q5_k  the same with 16 parts, two a scale (31·127·2·4 < 2¹⁵)
 //   q6_k  the same with 16 values a part (32·127·2·4 < 2¹⁵)
 #pragma once
 
@@ -73,12 +74,12 @@ void multiplyPanel(const Panel<V>& panel, int64_t blocks, const std::byte* token
   }
 }
 
-// One block of 256 in Parts parts; q4_k also subtracts its minima.
+// One block of 256 in PARTS parts; q4_k and q5_k also subtract their minima.
 template <class Format, int T, int V>
 void multiplyLarge(const Panel<V>& panel, const std::byte* tokens, int64_t stride, float* acc) {
   using A = typename Format::Activations;
   constexpr bool hasMins = std::is_same_v<A, BytesQ4K>;
-  constexpr int PARTS = hasMins ? 8 : 16, QUADS = 64 / PARTS;
+  constexpr int PARTS = Format::PARTS, QUADS = 64 / PARTS;
   I32 sums[T][V] = {};
   for (int j = 0; j < PARTS; j++) {
     Sum sum[T][V];

@@ -82,9 +82,16 @@ struct ScaleAndMin {
   F32 scale, min;
 };
 
-// Levels 0…15, a scale and a minimum (at most zero) for groups of 32: x ≈ scale·level + minimum, over a grid of 21 steps.
-inline ScaleAndMin searchScaleAndMin(const F32* x, int32_t (*levels)[LANES]) {
-  constexpr int GROUP = 32, LEVELS = 15, STEPS = 20;
+// What a search tries: levels from 0 to `levels`, and steps of 0.1 from `from` beside them on.
+struct Grid {
+  int levels, steps;
+  float from;
+};
+constexpr Grid GRID_Q4K{15, 20, -1.0f}, GRID_Q5K{31, 15, -0.5f};
+
+// Levels, a scale and a minimum (at most zero) for groups of 32: x ≈ scale·level + minimum.
+template <Grid grid> inline ScaleAndMin searchScaleAndMin(const F32* x, int32_t (*levels)[LANES]) {
+  constexpr int GROUP = 32, LEVELS = grid.levels, STEPS = grid.steps;
   F32 weights[GROUP], best[GROUP], squares = zero();
   for (int i = 0; i < GROUP; i++) squares += x[i] * x[i];
   F32 mean = squares / 32.0f;
@@ -108,7 +115,7 @@ inline ScaleAndMin searchScaleAndMin(const F32* x, int32_t (*levels)[LANES]) {
     bestError += weights[i] * (diff * diff);
   }
   for (int step = 0; step <= STEPS; step++) {
-    const F32 inverse = (-1.0f + 0.1f * float(step) + float(LEVELS)) / (high - found.min);  // the minimum found so far
+    const F32 inverse = (grid.from + 0.1f * float(step) + float(LEVELS)) / (high - found.min);  // the minimum found so far
     F32 trial[GROUP], sumL = zero(), sumL2 = zero(), sumXl = zero();
     for (int i = 0; i < GROUP; i++) {
       trial[i] = asFloats(nearestWithin(inverse * (x[i] - found.min), 0, LEVELS));

@@ -50,7 +50,7 @@ inline void encodeQ40(const float* x, int64_t blocks, uint8_t* out) {
   }
 }
 
-// --- q4_k and q6_k: batches of blocks, whose groups are searched LANES at a time ---
+// --- k-quants: batches of blocks, whose groups are searched LANES at a time ---
 
 constexpr int BATCH_GROUPS = 32;
 
@@ -85,21 +85,21 @@ inline void putScales(uint8_t* out, const float* scales, const float* mins, floa
   }
 }
 
-// Blocks of eight groups of 32.
-inline void encodeQ4K(const float* x, int64_t blocks, uint8_t* out) {
+// Blocks of eight groups of 32: scales and minima to 16 bytes; pack(block, level of group and place) writes the rest.
+template <Grid grid, int64_t BYTES, class Pack> inline void encodeScaled(const float* x, int64_t blocks, uint8_t* out, const Pack& pack) {
   constexpr int GROUP = 32, PER_BLOCK = 8;
   Batch batch;
   F32 v[BATCH_GROUPS / LANES][GROUP];
   for (int64_t first = 0; first < blocks; first += BATCH_GROUPS / PER_BLOCK, x += BATCH_GROUPS * GROUP) {
     const int count = int(minOf(BATCH_GROUPS / PER_BLOCK, blocks - first)), groups = count * PER_BLOCK;
     searchGroups<GROUP>(x, groups, v, [&](int g, const F32* values, int32_t (*levels)[LANES]) {
-      const ScaleAndMin found = searchScaleAndMin(values, levels);
+      const ScaleAndMin found = searchScaleAndMin<grid>(values, levels);
       store(batch.scales + g, found.scale);
       store(batch.mins + g, -found.min);
     }, batch);
     float steps[BATCH_GROUPS], offsets[BATCH_GROUPS];
     for (int b = 0; b < count; b++) {
-      uint8_t* to = out + (first + b) * 144;
+      uint8_t* to = out + (first + b) * BYTES;
       const float *scales = batch.scales + PER_BLOCK * b, *mins = batch.mins + PER_BLOCK * b;
       float maxScale = 0, maxMin = 0;
       for (int j = 0; j < PER_BLOCK; j++) {
@@ -117,12 +117,27 @@ inline void encodeQ4K(const float* x, int64_t blocks, uint8_t* out) {
         offsets[PER_BLOCK * b + j] = dMin * float(low);
       }
     }
-    for (int g = 0; g < groups; g += LANES) refine<GROUP>(v[g / LANES], load(steps + g), load(offsets + g), 0, 15, 0, batch.levels[g / LANES]);
-    for (int b = 0; b < count; b++)
-      for (int j = 0; j < PER_BLOCK; j += 2)
-        for (int i = 0; i < GROUP; i++)
-          out[(first + b) * 144 + 16 + 16 * j + i] = uint8_t(batch.level(PER_BLOCK * b + j, i) | batch.level(PER_BLOCK * b + j + 1, i) << 4);
+    for (int g = 0; g < groups; g += LANES) refine<GROUP>(v[g / LANES], load(steps + g), load(offsets + g), 0, grid.levels, 0, batch.levels[g / LANES]);
+    for (int b = 0; b < count; b++) pack(out + (first + b) * BYTES + 16, [&](int j, int i) { return batch.level(PER_BLOCK * b + j, i); });
   }
+}
+
+inline void encodeQ4K(const float* x, int64_t blocks, uint8_t* out) {
+  encodeScaled<GRID_Q4K, 144>(x, blocks, out, [](uint8_t* to, const auto& level) {
+    for (int j = 0; j < 8; j += 2)
+      for (int i = 0; i < 32; i++) to[16 * j + i] = uint8_t(level(j, i) | level(j + 1, i) << 4);
+  });
+}
+
+inline void encodeQ5K(const float* x, int64_t blocks, uint8_t* out) {
+  encodeScaled<GRID_Q5K, 176>(x, blocks, out, [](uint8_t* to, const auto& level) {
+    for (int i = 0; i < 32; i++) {
+      int fifths = 0;
+      for (int j = 0; j < 8; j++) fifths |= level(j, i) >> 4 << j;
+      to[i] = uint8_t(fifths);
+      for (int j = 0; j < 8; j += 2) to[32 + 16 * j + i] = uint8_t((level(j, i) & 15) | (level(j + 1, i) & 15) << 4);
+    }
+  });
 }
 
 // Blocks of sixteen groups of 16.
@@ -171,8 +186,8 @@ inline void encodeQ6K(const float* x, int64_t blocks, uint8_t* out) {
 
 void quantise(const Call& call) {
   using namespace quantise_detail;
-  constexpr DType FORMATS[] = {DType::q8_0, DType::q4_0, DType::q4_k, DType::q6_k};  // QUANTISED of src/core/op-attrs.ts
-  constexpr decltype(&encodeQ80) ENCODERS[] = {encodeQ80, encodeQ40, encodeQ4K, encodeQ6K};
+  constexpr DType FORMATS[] = {DType::q8_0, DType::q4_0, DType::q4_k, DType::q6_k, DType::q5_k};  // QUANTISED of src/core/op-attrs.ts
+  constexpr decltype(&encodeQ80) ENCODERS[] = {encodeQ80, encodeQ40, encodeQ4K, encodeQ6K, encodeQ5K};
   const View &x = call.in[0], &y = call.out[0];
   const int code = int(call.attrs[0]);
   const BlockSize size = blockSize(FORMATS[code]);

@@ -104,6 +104,7 @@ void interleaved(Work& t, int number) {
     case DType::q8_0: return step<quant::Q80>(t, number);
     case DType::q4_0: return step<quant::Q40>(t, number);
     case DType::q4_k: return step<quant::Q4K>(t, number);
+    case DType::q5_k: return step<quant::Q5K>(t, number);
     default: return step<quant::Q6K>(t, number);
   }
 }
@@ -146,7 +147,7 @@ bool climb(const char* name, DType format, int64_t rows_, int64_t tokens) {
   for (uint8_t& byte : t.plain) byte = uint8_t(random());
   for (int64_t b = 0; b < t.rows * t.across(); b++) {  // scales of a usual size
     uint8_t* block = t.plain.data() + b * size.bytes;
-    for (const int64_t at : {format == DType::q6_k ? int64_t(208) : 0, format == DType::q4_k ? int64_t(2) : -1})
+    for (const int64_t at : {format == DType::q6_k ? int64_t(208) : 0, format == DType::q4_k || format == DType::q5_k ? int64_t(2) : -1})
       if (at >= 0) block[at + 1] = 0x20;
   }
   for (int64_t i = 0; i < tokens * t.k; i++) t.x.push_back(std::fmax(-4.4f, std::fmin(4.4f, normal(random))));
@@ -182,7 +183,7 @@ bool climb(const char* name, DType format, int64_t rows_, int64_t tokens) {
 
 int main() {
   bool right = true;
-  const struct { const char* name; DType format; } formats[] = {{"q8_0", DType::q8_0}, {"q4_0", DType::q4_0}, {"q4_k", DType::q4_k}, {"q6_k", DType::q6_k}};
+  const struct { const char* name; DType format; } formats[] = {{"q8_0", DType::q8_0}, {"q4_0", DType::q4_0}, {"q4_k", DType::q4_k}, {"q5_k", DType::q5_k}, {"q6_k", DType::q6_k}};
   for (const auto& f : formats) {
     right = climb(f.name, f.format, 49152, 1) && right;  // 57 to 107 MB: beyond every cache
     right = climb(f.name, f.format, 2048, 64) && right;

@@ -10,8 +10,8 @@
 namespace athanor {
 
 // Codes of src/core/dtype.ts, in its order.
-enum class DType : uint8_t { f32 = 0, bf16 = 1, f16 = 2, i32 = 3, u8 = 4, q8_0 = 5, q4_0 = 6, q4_k = 7, q6_k = 8, bf16x2 = 9 };
-constexpr DType LAST_DTYPE = DType::bf16x2;
+enum class DType : uint8_t { f32 = 0, bf16 = 1, f16 = 2, i32 = 3, u8 = 4, q8_0 = 5, q4_0 = 6, q4_k = 7, q6_k = 8, bf16x2 = 9, q5_k = 10 };
+constexpr DType LAST_DTYPE = DType::q5_k;
 
 // A block format has `values` values in `bytes` bytes; other types have blocks of one.
 struct BlockSize {
@@ -25,6 +25,7 @@ constexpr BlockSize blockSize(DType dtype) {
     case DType::q8_0: return {32, 34};
     case DType::q4_0: return {32, 18};
     case DType::q4_k: return {256, 144};
+    case DType::q5_k: return {256, 176};
     case DType::q6_k: return {256, 210};
     case DType::bf16x2: return {2, 4};
   }

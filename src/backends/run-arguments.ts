@@ -15,6 +15,7 @@ export const ARRAYS: Readonly<Record<DType, new(source: ArrayBufferLike | number
   q8_0: Uint8Array,
   q4_0: Uint8Array,
   q4_k: Uint8Array,
+  q5_k: Uint8Array,
   q6_k: Uint8Array,
   bf16x2: Uint8Array,
 };

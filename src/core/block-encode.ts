@@ -3,7 +3,7 @@
 
 import { NumericsError, ShapeError } from '../base/errors.ts';
 import { scaleAndMin } from './block-formats.ts';
-import { isTiny, makeScratch, nearestInt, nearestWithin, searchScale, searchScaleAndMin, type Scratch } from './block-search.ts';
+import { GRID_Q4K, GRID_Q5K, isTiny, makeScratch, nearestInt, nearestWithin, searchScale, searchScaleAndMin, type Grid, type Scratch } from './block-search.ts';
 import { BLOCKS, type BlockFormat } from './dtype.ts';
 import { fromFloat16, toBfloat16, toFloat16 } from './half-floats.ts';
 
@@ -55,7 +55,8 @@ const encodeQ40: Encode = (x, from, out, to) => {
   }
 };
 
-const encodeQ4K: Encode = (x, from, out, to, scratch) => {
+/** Scales and minima of q4_k and q5_k, to 16 bytes; the levels stay in `scratch`. */
+function encodeScaled(x: Float32Array, from: number, out: Uint8Array, to: number, grid: Grid, scratch: Scratch): void {
   const { levels, weights, scales, mins } = scratch;
   let maxScale = 0, maxMin = 0;
   for (let j = 0; j < 8; j++) {
@@ -64,7 +65,7 @@ const encodeQ4K: Encode = (x, from, out, to, scratch) => {
     for (let i = 0; i < 32; i++) squares = fround(squares + fround(x[at + i]! * x[at + i]!));
     const mean = fround(Math.sqrt(fround(squares / 32)));
     for (let i = 0; i < 32; i++) weights[i] = mean + abs(x[at + i]!);
-    const scale = searchScaleAndMin(x, at, j, scratch);
+    const scale = searchScaleAndMin(x, at, j, grid, scratch);
     scales[j] = scale;
     if (scale > maxScale) maxScale = scale;
     if (mins[j]! > maxMin) maxMin = mins[j]!;
@@ -76,10 +77,26 @@ const encodeQ4K: Encode = (x, from, out, to, scratch) => {
   for (let j = 0; j < 8; j++) {
     const [scale, low] = scaleAndMin(j, (i) => out[to + 4 + i]!), step = fround(d * scale), offset = fround(dMin * low);
     if (step === 0) continue; // the search's levels stay
-    for (let i = 32 * j; i < 32 * (j + 1); i++) levels[i] = nearestWithin(fround(x[from + i]! + offset) / step, 0, 15);
+    for (let i = 32 * j; i < 32 * (j + 1); i++) levels[i] = nearestWithin(fround(x[from + i]! + offset) / step, 0, grid.levels);
   }
+}
+
+const encodeQ4K: Encode = (x, from, out, to, scratch) => {
+  const { levels } = scratch;
+  encodeScaled(x, from, out, to, GRID_Q4K, scratch);
   for (let j = 0; j < 4; j++) {
     for (let i = 0; i < 32; i++) out[to + 16 + 32 * j + i] = levels[64 * j + i]! | (levels[64 * j + 32 + i]! << 4);
+  }
+};
+
+const encodeQ5K: Encode = (x, from, out, to, scratch) => {
+  const { levels } = scratch;
+  encodeScaled(x, from, out, to, GRID_Q5K, scratch);
+  for (let i = 0; i < 32; i++) {
+    let fifths = 0;
+    for (let j = 0; j < 8; j++) fifths |= (levels[32 * j + i]! >> 4) << j;
+    out[to + 16 + i] = fifths;
+    for (let j = 0; j < 4; j++) out[to + 48 + 32 * j + i] = (levels[64 * j + i]! & 15) | ((levels[64 * j + 32 + i]! & 15) << 4);
   }
 };
 
@@ -141,10 +158,10 @@ const encodeBf16x2: Encode = (x, from, out, to) => {
   }
 };
 
-const ENCODERS: Readonly<Record<BlockFormat, Encode>> = { q8_0: encodeQ80, q4_0: encodeQ40, q4_k: encodeQ4K, q6_k: encodeQ6K, bf16x2: encodeBf16x2 };
+const ENCODERS: Readonly<Record<BlockFormat, Encode>> = { q8_0: encodeQ80, q4_0: encodeQ40, q4_k: encodeQ4K, q5_k: encodeQ5K, q6_k: encodeQ6K, bf16x2: encodeBf16x2 };
 
 /** Where a block's f16 scales are. */
-const SCALES_AT: Readonly<Record<BlockFormat, readonly number[]>> = { q8_0: [0], q4_0: [0], q4_k: [0, 2], q6_k: [208], bf16x2: [] };
+const SCALES_AT: Readonly<Record<BlockFormat, readonly number[]>> = { q8_0: [0], q4_0: [0], q4_k: [0, 2], q5_k: [0, 2], q6_k: [208], bf16x2: [] };
 
 /** No format has room for larger values (q6_k: 65504·127·32); their cubes and sums are well within f32. */
 const LARGEST = 2 ** 28;

@@ -29,7 +29,7 @@ const decodeQ40: Decode = (bytes, at, out, to) => {
   }
 };
 
-/** Scale and minimum `j` of a q4_k block: eight pairs of 6 bits in 12 bytes. */
+/** Scale and minimum `j` of a q4_k or q5_k block: eight pairs of 6 bits in 12 bytes. */
 export function scaleAndMin(j: number, byte: (i: number) => number): readonly [scale: number, min: number] {
   if (j < 4) return [byte(j) & 63, byte(j + 4) & 63];
   return [(byte(j + 4) & 15) | ((byte(j - 4) >> 6) << 4), (byte(j + 4) >> 4) | ((byte(j) >> 6) << 4)];
@@ -42,6 +42,16 @@ const decodeQ4K: Decode = (bytes, at, out, to) => {
     const [scale, min] = scaleAndMin(j, (i) => bytes[at + 4 + i]!), from = at + 16 + 32 * (j >> 1), shift = 4 * (j & 1);
     const step = d * scale, offset = dMin * min;
     for (let i = 0; i < 32; i++) out[to + 32 * j + i] = step * ((bytes[from + i]! >> shift) & 15) - offset;
+  }
+};
+
+// q4_k with 32 bytes of fifth bits before the nibbles, of which byte i has those of the values i, 32 + i…
+const decodeQ5K: Decode = (bytes, at, out, to) => {
+  const d = half(bytes, at), dMin = half(bytes, at + 2);
+  for (let j = 0; j < 8; j++) {
+    const [scale, min] = scaleAndMin(j, (i) => bytes[at + 4 + i]!), from = at + 48 + 32 * (j >> 1), shift = 4 * (j & 1);
+    const step = d * scale, offset = dMin * min;
+    for (let i = 0; i < 32; i++) out[to + 32 * j + i] = step * (((bytes[from + i]! >> shift) & 15) | (((bytes[at + 16 + i]! >> j) & 1) << 4)) - offset;
   }
 };
 
@@ -62,7 +72,7 @@ const decodeBf16x2: Decode = (bytes, at, out, to) => {
   for (let i = 0; i < 2; i++) out[to + i] = fromBfloat16(bytes[at + 2 * i]! | (bytes[at + 2 * i + 1]! << 8));
 };
 
-const DECODERS: Readonly<Record<BlockFormat, Decode>> = { q8_0: decodeQ80, q4_0: decodeQ40, q4_k: decodeQ4K, q6_k: decodeQ6K, bf16x2: decodeBf16x2 };
+const DECODERS: Readonly<Record<BlockFormat, Decode>> = { q8_0: decodeQ80, q4_0: decodeQ40, q4_k: decodeQ4K, q5_k: decodeQ5K, q6_k: decodeQ6K, bf16x2: decodeBf16x2 };
 
 /**
  * Values of whole blocks.

@@ -51,17 +51,28 @@ export function nearestWithin(x: number, low: number, high: number): number {
   return Math.max(low, Math.min(high, nearestInt(fround(x))));
 }
 
-/** Groups of q4_k, and how its search goes: steps of 0.1 from 14 to 16 levels. */
-const GROUP = 32, LEVELS = 15, FROM = -1, STEP = fround(0.1), STEPS = 20;
+/** A search's grid: how many steps of 0.1, and where they begin beside `levels`, the largest level. */
+export interface Grid {
+  readonly levels: number;
+  readonly from: number;
+  readonly steps: number;
+}
+
+/** Of q4_k, 14 to 16 levels; of q5_k, 30.5 to 32. */
+export const GRID_Q4K: Grid = { levels: 15, from: -1, steps: 20 }, GRID_Q5K: Grid = { levels: 31, from: -0.5, steps: 15 };
+
+/** Groups of both. */
+const GROUP = 32, STEP = fround(0.1);
 
 /**
- * Levels 0…15, a scale and a minimum (at most zero) for the 32 values from `at` on: x ≈ scale·level + minimum. They make
+ * Levels from 0 to the grid's, a scale and a minimum (at most zero) for the 32 values from `at` on: x ≈ scale·level + minimum. They make
  * Σ w·(scale·level + minimum − x)² small, w being what `scratch.weights` holds.
  *
  * @param group which of the block's eight it is: its levels and its −minimum go to `scratch`
  * @returns the scale
  */
-export function searchScaleAndMin(x: Float32Array, at: number, group: number, scratch: Scratch): number {
+export function searchScaleAndMin(x: Float32Array, at: number, group: number, grid: Grid, scratch: Scratch): number {
+  const { levels: most, from, steps } = grid;
   const { levels, trial, weights, mins } = scratch, base = GROUP * group;
   let min = x[at]!, max = min, sumW = weights[0]!, sumX = fround(sumW * min), sumX2 = sumX * min;
   for (let i = 1; i < GROUP; i++) {
@@ -78,19 +89,19 @@ export function searchScaleAndMin(x: Float32Array, at: number, group: number, sc
     mins[group] = -min;
     return 0;
   }
-  const first = fround(LEVELS / fround(max - min));
+  const first = fround(most / fround(max - min));
   let scale = fround(1 / first), bestError = 0;
   for (let i = 0; i < GROUP; i++) {
-    const v = x[at + i]!, level = nearestWithin(first * fround(v - min), 0, LEVELS);
+    const v = x[at + i]!, level = nearestWithin(first * fround(v - min), 0, most);
     levels[base + i] = level;
     const diff = fround(fround(fround(scale * level) + min) - v);
     bestError = fround(bestError + fround(weights[i]! * fround(diff * diff)));
   }
-  for (let step = 0; step <= STEPS; step++) {
-    const inverse = fround(fround(fround(FROM + fround(STEP * step)) + LEVELS) / fround(max - min));
+  for (let step = 0; step <= steps; step++) {
+    const inverse = fround(fround(fround(from + fround(STEP * step)) + most) / fround(max - min));
     let sumL = 0, sumL2 = 0, sumXl = 0;
     for (let i = 0; i < GROUP; i++) {
-      const v = x[at + i]!, level = nearestWithin(inverse * fround(v - min), 0, LEVELS), wl = fround(weights[i]! * level);
+      const v = x[at + i]!, level = nearestWithin(inverse * fround(v - min), 0, most), wl = fround(weights[i]! * level);
       trial[i] = level;
       sumL = fround(sumL + wl);
       sumL2 = fround(sumL2 + fround(wl * level));

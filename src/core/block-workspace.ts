@@ -7,7 +7,7 @@ import { BLOCKS, type BlockFormat, type DType } from './dtype.ts';
 export type RoundingFormat = Exclude<BlockFormat, 'bf16x2'>;
 
 /** Bytes of a block's activations: the values (q8_0: as words), their sums or offsets, and a scale. */
-const ACTIVATION_BYTES: Readonly<Record<RoundingFormat, number>> = { q8_0: 68, q4_0: 40, q4_k: 276, q6_k: 324 };
+const ACTIVATION_BYTES: Readonly<Record<RoundingFormat, number>> = { q8_0: 68, q4_0: 40, q4_k: 276, q5_k: 276, q6_k: 324 };
 
 /** Whether products with a weight of this type round their activations. */
 export function roundsActivations(dtype: DType): dtype is RoundingFormat {

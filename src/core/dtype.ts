@@ -1,6 +1,6 @@
 // Element types of tensors. Layer: core. The order is the numeric code of the program format and of native/runtime.
 
-export const DTYPES = ['f32', 'bf16', 'f16', 'i32', 'u8', 'q8_0', 'q4_0', 'q4_k', 'q6_k', 'bf16x2'] as const;
+export const DTYPES = ['f32', 'bf16', 'f16', 'i32', 'u8', 'q8_0', 'q4_0', 'q4_k', 'q6_k', 'bf16x2', 'q5_k'] as const;
 
 /**
  * Element type of a tensor. `bf16`, `f16` and the block formats are storage types: arithmetic on them is done in f32, or
@@ -9,7 +9,7 @@ export const DTYPES = ['f32', 'bf16', 'f16', 'i32', 'u8', 'q8_0', 'q4_0', 'q4_k'
 export type DType = (typeof DTYPES)[number];
 
 /** Types whose values lie in blocks along the last axis, the values of a block sharing scales. Weights only. */
-export type BlockFormat = 'q8_0' | 'q4_0' | 'q4_k' | 'q6_k' | 'bf16x2';
+export type BlockFormat = 'q8_0' | 'q4_0' | 'q4_k' | 'q5_k' | 'q6_k' | 'bf16x2';
 
 /**
  * Values and bytes of a block: ggml's formats of the same names, and bf16x2, which is bf16 as it always is, but a weight
@@ -19,6 +19,7 @@ export const BLOCKS: Readonly<Record<BlockFormat, { readonly values: number; rea
   q8_0: { values: 32, bytes: 34 },
   q4_0: { values: 32, bytes: 18 },
   q4_k: { values: 256, bytes: 144 },
+  q5_k: { values: 256, bytes: 176 },
   q6_k: { values: 256, bytes: 210 },
   bf16x2: { values: 2, bytes: 4 },
 };
@@ -33,6 +34,7 @@ export const DTYPE_BYTES: Readonly<Record<DType, number>> = {
   q8_0: 34 / 32,
   q4_0: 18 / 32,
   q4_k: 144 / 256,
+  q5_k: 176 / 256,
   q6_k: 210 / 256,
   bf16x2: 2,
 };

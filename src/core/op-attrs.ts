@@ -66,7 +66,7 @@ export interface CrossEntropyAttrs {
 }
 
 /** Block formats that `quantise` writes, in the order of their codes. */
-export const QUANTISED = ['q8_0', 'q4_0', 'q4_k', 'q6_k'] as const;
+export const QUANTISED = ['q8_0', 'q4_0', 'q4_k', 'q6_k', 'q5_k'] as const;
 export type QuantisedFormat = (typeof QUANTISED)[number];
 export const isQuantised = (dtype: DType): dtype is QuantisedFormat => (QUANTISED as readonly DType[]).includes(dtype);
 

@@ -2,7 +2,7 @@
 // Layer: models. The definition is ggml's `dequantize_row_*` (ggml/src/ggml-quants.c). Scales have 11 bits, their factors and
 // the quants so few that all products are exact.
 
-import { fromFloat16, scaleAndMin, toFloat16 } from '../core/index.ts';
+import { fromFloat16, toFloat16 } from '../core/index.ts';
 import type { WeightType } from './weight-types.ts';
 
 /** Reads the block that begins at `bytes[at]`, writes to `out[to]` and on. */
@@ -119,16 +119,6 @@ const recodeQ3K: Recode = (bytes, at, out, to) => {
   return true;
 };
 
-// q4_k with 32 bytes of fifth bits before the nibbles.
-const decodeQ5K: Decode = (bytes, at, out, to) => {
-  const d = half(bytes, at), dMin = half(bytes, at + 2);
-  for (let j = 0; j < 8; j++) {
-    const [scale, min] = scaleAndMin(j, (i) => bytes[at + 4 + i]!), from = at + 48 + 32 * (j >> 1), shift = 4 * (j & 1);
-    const step = d * scale, offset = dMin * min;
-    for (let i = 0; i < 32; i++) out[to + 32 * j + i] = step * (((bytes[from + i]! >> shift) & 15) | (((bytes[at + 16 + i]! >> j) & 1) << 4)) - offset;
-  }
-};
-
 // f16 scale, 8 scales of 6 bits (upper two in 2 bytes, lower four in 4), eight times nibbles that number a level.
 const iq4xsStep = (bytes: Uint8Array, at: number, j: number): number => {
   const high = ((bytes[at + 2]! | (bytes[at + 3]! << 8)) >> (2 * j)) & 3, low = (bytes[at + 4 + (j >> 1)]! >> (4 * (j & 1))) & 15;
@@ -167,7 +157,6 @@ export const FOREIGN = {
   q5_1: { code: 7, values: 32, bytes: 24, decode: decodeQ51, computed: 'bf16' },
   q2_k: { code: 10, values: 256, bytes: 84, decode: decodeQ2K, computed: 'bf16' },
   q3_k: { code: 11, values: 256, bytes: 110, decode: decodeQ3K, computed: 'q6_k', recode: recodeQ3K },
-  q5_k: { code: 13, values: 256, bytes: 176, decode: decodeQ5K, computed: 'bf16' },
   iq4_nl: { code: 20, values: 32, bytes: 18, ...iq4nl, computed: 'q8_0' },
   iq4_xs: { code: 23, values: 256, bytes: 136, decode: decodeIq4Xs, computed: 'q8_0', recode: recodeIq4Xs },
   i8: single(24, 1, (view, at) => view.getInt8(at)),

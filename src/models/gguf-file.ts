@@ -247,7 +247,7 @@ function byTensor(form: GgufForm, { states }: Model): Map<string, State[]> {
 }
 
 /** llama_ftype: what most of the file is. */
-const FILE_TYPES: Readonly<Record<Mixture, number>> = { f32: 0, f16: 1, q4_0: 2, q8_0: 7, q4_k_m: 15, bf16: 32 };
+const FILE_TYPES: Readonly<Record<Mixture, number>> = { f32: 0, f16: 1, q4_0: 2, q8_0: 7, q4_k_m: 15, q5_k_m: 17, bf16: 32 };
 
 function* pieces(values: Float32Array, type: WeightType): Generator<Float32Array> {
   const step = Math.ceil(PIECE_VALUES / blockValues(type)) * blockValues(type);

@@ -41,7 +41,7 @@ export const VALUE_BYTES: Readonly<Record<ValueType, number>> = {
 };
 
 /** Codes of the types of tensors that are computed with and written (ggml_type). */
-export const TENSOR_CODES: Readonly<Record<WeightType, number>> = { f32: 0, f16: 1, q4_0: 2, q8_0: 8, q4_k: 12, q6_k: 14, bf16: 30 };
+export const TENSOR_CODES: Readonly<Record<WeightType, number>> = { f32: 0, f16: 1, q4_0: 2, q8_0: 8, q4_k: 12, q5_k: 13, q6_k: 14, bf16: 30 };
 
 /** Codes of types that are not read, for messages. */
 export const FOREIGN_TYPES: Readonly<Record<number, string>> = {

@@ -5,7 +5,7 @@ import type { State } from '../core/index.ts';
 import type { Model } from './model.ts';
 import { fits, isMatrix, type WeightType } from './weight-types.ts';
 
-export const MIXTURES = ['f32', 'bf16', 'f16', 'q8_0', 'q4_0', 'q4_k_m'] as const;
+export const MIXTURES = ['f32', 'bf16', 'f16', 'q8_0', 'q4_0', 'q4_k_m', 'q5_k_m'] as const;
 
 /** A file's types, by the name that people know them by. */
 export type Mixture = (typeof MIXTURES)[number];
@@ -13,8 +13,8 @@ export type Mixture = (typeof MIXTURES)[number];
 /**
  * The type of a State in a file: vectors, learned positions and what chooses experts f32; of matrices by the mixture.
  * - `q4_0`: the matrix of the logits q6_k (as in every 4-bit file of llama.cpp; tied embeddings are it).
- * - `q4_k_m`: the same; `attn.v` and `mlp.down` of the layers that matter most q6_k, `attn.qkv` too (q5_k there).
- * - Rows that are no multiple of 256 have no k-blocks: q8_0 instead (q5_0 there for q4_k); of 32 no blocks at all: f16.
+ * - `q4_k_m`, `q5_k_m`: the same; `attn.v`, `attn.qkv`, `attn.kvUp` and `mlp.down` of the layers that matter most q6_k.
+ * - Rows that are no multiple of 256 have no k-blocks: q8_0 instead (q5_0 and q5_1 there); of 32 no blocks at all: f16.
  */
 export function mixtureOf(mixture: Mixture, model: Model, state: State): WeightType {
   if (!isMatrix(state) || state.id === 'positions.weight' || state.id.endsWith('.mlp.router.weight')) return 'f32';
@@ -24,13 +24,11 @@ export function mixtureOf(mixture: Mixture, model: Model, state: State): WeightT
 }
 
 function wantedType(mixture: Mixture, { config, dims }: Model, id: string): WeightType {
-  if (mixture !== 'q4_0' && mixture !== 'q4_k_m') return mixture;
+  if (mixture !== 'q4_0' && mixture !== 'q4_k_m' && mixture !== 'q5_k_m') return mixture;
   if (id === (config.tie_word_embeddings ? 'embed.weight' : 'head.weight')) return 'q6_k';
   if (mixture === 'q4_0') return 'q4_0';
-  const layer = Number(id.split('.')[1]);
-  if (id.endsWith('.attn.qkv.weight')) return 'q6_k';
-  if (/\.(attn\.v|attn\.kvUp|mlp\.down|mlp\.experts\.\d+\.down)\.weight$/.test(id) && usesMoreBits(layer, dims.nLayers)) return 'q6_k';
-  return 'q4_k';
+  if (/\.(attn\.(?:v|qkv|kvUp)|mlp\.down|mlp\.experts\.\d+\.down)\.weight$/.test(id) && usesMoreBits(Number(id.split('.')[1]), dims.nLayers)) return 'q6_k';
+  return mixture === 'q4_k_m' ? 'q4_k' : 'q5_k';
 }
 
 /** The first and last eighth of the layers, and every third between (llama.cpp's use_more_bits). */

@@ -6,9 +6,9 @@ import type { Model } from './model.ts';
 import { narrowBf16, narrowF16, widenBf16, widenF16 } from './narrow-floats.ts';
 
 /** Types of stored weights. */
-export type WeightType = Extract<DType, 'f32' | 'bf16' | 'f16' | 'q8_0' | 'q4_0' | 'q4_k' | 'q6_k'>;
+export type WeightType = Extract<DType, 'f32' | 'bf16' | 'f16' | 'q8_0' | 'q4_0' | 'q4_k' | 'q5_k' | 'q6_k'>;
 
-export const WEIGHT_TYPES: readonly WeightType[] = ['f32', 'bf16', 'f16', 'q8_0', 'q4_0', 'q4_k', 'q6_k'];
+export const WEIGHT_TYPES: readonly WeightType[] = ['f32', 'bf16', 'f16', 'q8_0', 'q4_0', 'q4_k', 'q5_k', 'q6_k'];
 
 /** Stored values: f32, the bits of bf16 and f16, or blocks. */
 export type WeightValues = Float32Array | Uint16Array | Uint8Array;

@@ -12,6 +12,7 @@ const TABLE: readonly (readonly [BlockFormat, number, number])[] = [
   ['q4_0', 5632, 7040],
   ['q4_k', 256, 320],
   ['q4_k', 2048, 2240],
+  ['q5_k', 512, 576],
   ['q6_k', 512, 704],
   ['q6_k', 0, 0],
 ];

@@ -23,7 +23,7 @@ const headerOf = (path: string): GgufHeader => {
 const WIDE = modelOf({ hidden_size: 256, intermediate_size: 256, moe_intermediate_size: 256, num_experts: 3, num_experts_per_tok: 2, head_dim: 64 });
 
 describe('saveGguf() of experts', () => {
-  it.each(['f32', 'bf16', 'q8_0', 'q4_k_m'] as const)('joins them in order, the router in f32, and gives back the bytes of each: %s', async (mixture) => {
+  it.each(['f32', 'bf16', 'q8_0', 'q4_k_m', 'q5_k_m'] as const)('joins them in order, the router in f32, and gives back the bytes of each: %s', async (mixture) => {
     const path = fresh(), read = (state: Model['states'][number]): Float32Array => initialise(state, 9);
     await saveGguf(path, { model: WIDE, read, mixture });
     const { tensors } = headerOf(path), file = loadGguf(path), typed = withWeightTypes(file.model, file.storedType);

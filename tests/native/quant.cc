@@ -13,9 +13,9 @@ using namespace check;
 
 namespace {
 
-constexpr DType FORMATS[] = {DType::q8_0, DType::q4_0, DType::q4_k, DType::q6_k};
+constexpr DType FORMATS[] = {DType::q8_0, DType::q4_0, DType::q4_k, DType::q5_k, DType::q6_k};
 const char* nameOf(DType format) {
-  return format == DType::q8_0 ? "q8_0" : format == DType::q4_0 ? "q4_0" : format == DType::q4_k ? "q4_k" : "q6_k";
+  return format == DType::q8_0 ? "q8_0" : format == DType::q4_0 ? "q4_0" : format == DType::q4_k ? "q4_k" : format == DType::q5_k ? "q5_k" : "q6_k";
 }
 
 // A half float of a size that weights have, or (rarely) a denormal one.
@@ -41,7 +41,7 @@ struct Weight {
       uint8_t* block = plain.data() + b * size.bytes;
       const uint16_t d = half(random), dMin = half(random);
       std::memcpy(block + (format == DType::q6_k ? 208 : 0), &d, 2);
-      if (format == DType::q4_k) std::memcpy(block + 2, &dMin, 2);
+      if (format == DType::q4_k || format == DType::q5_k) std::memcpy(block + 2, &dMin, 2);
       decodeBlock(format, block, decoded);
       values.insert(values.end(), decoded, decoded + size.values);
     }
@@ -114,8 +114,8 @@ void checkProduct(const Case& c, Random& random) {
         double sum = c.bias ? bias.get(m) : 0, size = std::fabs(sum);
         for (int64_t i = 0; i < k; i++) sum += x.get(n * k + i) * w.values[size_t(m * k + i)], size += std::fabs(x.get(n * k + i) * w.values[size_t(m * k + i)]);
         if (c.addend) sum += addend.get(n * c.rows + m), size += std::fabs(addend.get(n * c.rows + m));
-        // q4_k's two parts can be much larger than their difference: dmin·m is bounded by 64 halves of 2⁻².
-        const double parts = c.format == DType::q4_k ? 4 * size + double(k) * 16 * 127 : size;
+        // The two parts of q4_k and q5_k can be much larger than their difference: dmin·m is bounded by 64 halves of 2⁻².
+        const double parts = c.format == DType::q4_k || c.format == DType::q5_k ? 4 * size + double(k) * 16 * 127 : size;
         double bound = 8 * std::sqrt(double(c.blocks + 2)) * 0x1p-24 * parts + quantisationError(x, w, n, m, c.exact) * 1.0001;
         if (c.half) bound += 0x1p-8 * std::fabs(sum);
         const double got = y.get(n * c.rows + m);
@@ -187,7 +187,7 @@ void checkHalves() {
 // The planner's rule (src/core/block-workspace.ts) gives the same: tests/core/block-workspace.test.ts has this table.
 void checkWorkspace() {
   const struct { DType format; int64_t k, bytes; } table[] = {{DType::q8_0, 64, 192}, {DType::q8_0, 2048, 4352}, {DType::q4_0, 32, 64},
-    {DType::q4_0, 5632, 7040}, {DType::q4_k, 256, 320}, {DType::q4_k, 2048, 2240}, {DType::q6_k, 512, 704}, {DType::q6_k, 0, 0}};
+    {DType::q4_0, 5632, 7040}, {DType::q4_k, 256, 320}, {DType::q4_k, 2048, 2240}, {DType::q5_k, 512, 576}, {DType::q6_k, 512, 704}, {DType::q6_k, 0, 0}};
   for (const auto& row : table) expect(quant::tokenBytes(row.format, row.k) == row.bytes, std::string(nameOf(row.format)) + ": workspace of a token");
 }
 

@@ -21,7 +21,7 @@ export const exportCommand: Command = {
   name: 'export',
   about: [
     'Writes a model in another form. gguf: one file for llama.cpp and its relatives (and for every command here), its matrices as',
-    '--dtype says: f32, bf16, f16, q8_0 (8 bits), q4_0 (4 bits), or q4_k_m (4 bits, 6 where they count). safetensors: a model',
+    '--dtype says: f32, bf16, f16, q8_0 (8 bits), q4_0 (4 bits), q4_k_m or q5_k_m (4 or 5 bits, 6 where they count). safetensors: a model',
     'folder in f32, bf16 or f16, cut into shards beyond --shard-bytes, with the tokenizer and the chat template; from a GGUF file too.',
     'onnx: the graph with its cache for ONNX Runtime, weights in f32 or f16, beyond 2 GB in a file beside it. Each file appears whole',
     'or not at all.',

@@ -32,6 +32,7 @@ export const gather: Op<OpAttrs['gather']> = {
   },
   samples: [
     { name: 'q8_0', attrs: {}, inputs: [{ shape: [21, 32], dtype: 'q8_0' }, { shape: [23], dtype: 'i32', fill: (i) => i - 1 }] },
+    { name: 'q5_k', attrs: {}, inputs: [{ shape: [5, 256], dtype: 'q5_k' }, { shape: [3], dtype: 'i32', fill: (i) => 4 - i }] },
     { name: 'q6_k', attrs: {}, inputs: [{ shape: [5, 256], dtype: 'q6_k' }, { shape: [3], dtype: 'i32', fill: (i) => 4 - i }] },
     { name: 'rows', attrs: {}, inputs: [{ shape: [11, 9] }, { shape: [14], dtype: 'i32', fill: (i) => (i * 7) % 11 }] },
     { name: 'absent rows', attrs: {}, inputs: [{ shape: [4, 3, 2] }, { shape: [5], dtype: 'i32', fill: (i) => i - 2 }] },

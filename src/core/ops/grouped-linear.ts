@@ -64,7 +64,7 @@ export const groupedLinear: Op<OpAttrs['groupedLinear']> = {
     { name: 'one token', attrs: { transposed: false }, inputs: sample([1, 2], [0, 0, 1, 1, 2, 2], 33, 19) },
     { name: 'no tokens', attrs: { transposed: false }, inputs: sample([0, 2], [0, 0, 0], 8, 4) },
     { name: 'many rows', attrs: { transposed: false }, inputs: sample([70], [0, 3, 60, 70], 20, 37) },
-    ...(['q8_0', 'q4_0', 'q4_k', 'q6_k', 'bf16x2'] as const).map((dtype) => ({ name: dtype, attrs: { transposed: false }, inputs: sample([4, 2], [0, 1, 6, 6, 8], 256, 19, dtype) })),
+    ...(['q8_0', 'q4_0', 'q4_k', 'q5_k', 'q6_k', 'bf16x2'] as const).map((dtype) => ({ name: dtype, attrs: { transposed: false }, inputs: sample([4, 2], [0, 1, 6, 6, 8], 256, 19, dtype) })),
   ],
 };
 

@@ -52,6 +52,7 @@ export const linear: Op<OpAttrs['linear']> = {
     { name: 'q8_0', attrs: {}, inputs: [{ shape: [3, 64] }, { shape: [19, 64], dtype: 'q8_0' }, { shape: [19] }, { shape: [3, 19] }] },
     { name: 'q4_0', attrs: {}, inputs: [{ shape: [1, 288] }, { shape: [40, 288], dtype: 'q4_0' }, null, null] },
     { name: 'q4_k', attrs: {}, inputs: [{ shape: [11, 256] }, { shape: [37, 256], dtype: 'q4_k' }, null, null] },
+    { name: 'q5_k', attrs: {}, inputs: [{ shape: [6, 512] }, { shape: [21, 512], dtype: 'q5_k' }, { shape: [21] }, null] },
     { name: 'q6_k', attrs: {}, inputs: [{ shape: [2, 512] }, { shape: [9, 512], dtype: 'q6_k' }, null, { shape: [2, 9] }] },
     { name: 'bf16x2', attrs: {}, inputs: [{ shape: [3, 70] }, { shape: [43, 70], dtype: 'bf16x2' }, { shape: [43] }, null] },
     { name: 'bf16x2, many tokens', attrs: {}, inputs: [{ shape: [41, 34] }, { shape: [21, 34], dtype: 'bf16x2' }, null, { shape: [41, 21] }] },

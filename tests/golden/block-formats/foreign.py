@@ -15,7 +15,7 @@ import numpy as np
 
 HERE = Path(__file__).parent / "foreign"
 # Name in ggml, and where a block's f16 scales are.
-TYPES = {"q4_1": ("q4_1", [0, 2]), "q5_0": ("q5_0", [0]), "q5_1": ("q5_1", [0, 2]), "q2_k": ("q2_K", [80, 82]), "q3_k": ("q3_K", [108]), "q5_k": ("q5_K", [0, 2]), "iq4_nl": ("iq4_nl", [0]), "iq4_xs": ("iq4_xs", [0])}
+TYPES = {"q4_1": ("q4_1", [0, 2]), "q5_0": ("q5_0", [0]), "q5_1": ("q5_1", [0, 2]), "q2_k": ("q2_K", [80, 82]), "q3_k": ("q3_K", [108]), "iq4_nl": ("iq4_nl", [0]), "iq4_xs": ("iq4_xs", [0])}
 BLOCKS = 24
 
 

@@ -14,7 +14,7 @@ import gguf
 import numpy as np
 
 HERE = Path(__file__).parent
-FORMATS = {"q8_0": (32, 34, "q8_0"), "q4_0": (32, 18, "q4_0"), "q4_k": (256, 144, "q4_K"), "q6_k": (256, 210, "q6_K")}
+FORMATS = {"q8_0": (32, 34, "q8_0"), "q4_0": (32, 18, "q4_0"), "q4_k": (256, 144, "q4_K"), "q5_k": (256, 176, "q5_K"), "q6_k": (256, 210, "q6_K")}
 
 
 def values() -> np.ndarray:
