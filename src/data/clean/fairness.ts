@@ -4,6 +4,7 @@
 // Haldane and Anscombe). Sentences, not documents, are the unit: in a long document everything stands beside everything.
 
 import { ATTRIBUTE_WORDS, GROUP_WORDS, type Groups, type WordList } from './fairness-words.ts';
+import { PhraseIndex } from './phrases.ts';
 import { WordScanner } from './words.ts';
 
 /** A group's part in its dimension. */
@@ -12,7 +13,6 @@ export type Representation = { dimension: string; group: string; mentions: numbe
 export type Association = { dimension: string; group: string; attribute: string; together: number; pmi: number; oddsRatio: number; low: number; high: number; notable: boolean };
 export type FairnessReport = { documents: number; sentences: number; representation: Representation[]; associations: Association[]; notes: string[] };
 
-type Term = { readonly words: readonly number[]; readonly target: number };
 /** Units beyond which a sentence is cut: a text without stops is no sentence. */
 const LONGEST_SENTENCE = 1000;
 /** The normal quantile of a 95% interval. */
@@ -22,23 +22,14 @@ const Z95 = 1.96;
 export class FairnessCounter {
   readonly #groups: readonly { dimension: string; group: string }[];
   readonly #attributes: readonly string[];
-  readonly #terms: ReadonlyMap<number, readonly Term[]>;
+  readonly #phrases: PhraseIndex;
   readonly #scanner = new WordScanner();
   #counts: FairnessCounts;
 
   constructor(groups: Groups = GROUP_WORDS, attributes: Readonly<Record<string, WordList>> = ATTRIBUTE_WORDS) {
     this.#groups = Object.entries(groups).flatMap(([dimension, names]) => Object.keys(names).map((group) => ({ dimension, group })));
     this.#attributes = Object.keys(attributes);
-    const lists = [...Object.values(groups).flatMap((names) => Object.values(names)), ...Object.values(attributes)], terms = new Map<number, Term[]>();
-    lists.forEach((words, target) => {
-      for (const word of words) {
-        const { n, hashes } = this.#scanner.scan(word.toLowerCase()), numbers = [...hashes.subarray(0, n)], first = numbers[0];
-        if (first !== undefined) terms.set(first, [...terms.get(first) ?? [], { words: numbers, target }]);
-      }
-    });
-    // The longest first: 女儿 is one word, and not also what begins it.
-    for (const list of terms.values()) list.sort((a, b) => b.words.length - a.words.length);
-    this.#terms = terms;
+    this.#phrases = new PhraseIndex([...Object.values(groups).flatMap((names) => Object.values(names)), ...Object.values(attributes)]);
     const g = this.#groups.length, a = this.#attributes.length;
     this.#counts = { documents: 0, sentences: 0, mentions: zeros(g), groupSentences: zeros(g), groupDocuments: zeros(g), attributeSentences: zeros(a), together: zeros(g * a) };
   }
@@ -61,16 +52,15 @@ export class FairnessCounter {
       }
       if (stop) continue;
       any = true;
-      const terms = this.#terms.get(words.hashes[w]!)?.filter(({ words: wanted }) => wanted.every((hash, i) => w + i < words.n && words.hashes[w + i] === hash));
-      if (terms === undefined || terms.length === 0) continue;
-      const longest = terms[0]!.words.length;
-      for (const { target } of terms.filter((term) => term.words.length === longest)) {
+      const phrase = this.#phrases.at(words, w);
+      if (phrase === undefined) continue;
+      for (const target of phrase.targets) {
         inSentence[target] = 1;
         if (target >= this.#groups.length) continue;
         inDocument[target] = 1;
         this.#counts.mentions[target]!++;
       }
-      w += longest - 1;
+      w += phrase.length - 1;
     }
     this.#endSentence(inSentence, any);
     this.#counts.documents++;

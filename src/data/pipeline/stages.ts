@@ -23,6 +23,8 @@ const STAGES: Readonly<Record<string, () => Promise<StageKind>>> = {
   'fineweb-quality': async () => ruleStage((await import('../clean/fineweb-quality.ts')).finewebQuality as Rule<unknown>),
   'repeated-lines': async () => editStage((await import('../clean/repeated-parts.ts')).repeatedLines as Edit<unknown>),
   'repeated-paragraphs': async () => editStage((await import('../clean/repeated-parts.ts')).repeatedParagraphs as Edit<unknown>),
+  toxicity: async () => ruleStage((await import('../clean/toxicity.ts')).toxicity as Rule<unknown>),
+  adult: async () => ruleStage((await import('../clean/toxicity.ts')).adult as Rule<unknown>),
   'quality-classifier': async () => ruleStage((await import('../clean/quality-classifier.ts')).qualityClassifier as Rule<unknown>),
   licence: async () => ruleStage((await import('../clean/licence-filter.ts')).licenceFilter as Rule<unknown>),
   length: async () => ruleStage((await import('../clean/length-filter.ts')).lengthFilter as Rule<unknown>),
