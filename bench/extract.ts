@@ -61,7 +61,7 @@ function readSegments(folder: string): Evaluation {
   return { name: 'segments', pages, score: segmentF1 };
 }
 
-const ours: Extract = (bytes) => extractPage(decodePage(bytes).html).text;
+const ours: Extract = (bytes) => extractPage(decodePage(bytes).html, { markdown: false }).text;
 
 function readability(): Extract {
   try {

@@ -14,7 +14,7 @@ export const dataExtract: Command = {
   about: [
     'Prints the main text of web pages, without what stands around it: navigation, advertisements, comments, related stories.',
     'Files may be compressed by gzip; - is standard input. With --json each page is one line {file, title, author, date,',
-    'language, text, markdown, truncated}; else the texts follow one another. The encoding is found out as browsers do.',
+    'lang, text, markdown, truncated}; else the texts follow one another. The encoding is found out as browsers do.',
   ].join('\n'),
   arguments: [{ name: 'FILE', about: 'an HTML page, .gz or not; - for standard input', repeatable: true }],
   options: {
@@ -30,9 +30,9 @@ export const dataExtract: Command = {
     if (url !== undefined && !URL.canParse(url)) throw new ConfigError(`Cannot resolve links against --url "${url}": it is no address. Give it whole, such as https://example.com/page.`);
     const options = { comments: args.has('comments'), images: args.has('images'), links: !args.has('no-links'), ...(url === undefined ? {} : { url }) };
     for (const file of args.words) {
-      const { html, truncated } = decode(await readBytes(file, io), file), page = extractPage(html, options);
+      const { html, truncated } = decode(await readBytes(file, io), file), { language: lang, ...page } = extractPage(html, options);
       if (truncated || page.truncated) io.note(`${file}: the page is longer than the limit; its beginning was read.`);
-      io.result({ file, ...page, truncated: truncated || page.truncated }, args.has('markdown') ? page.markdown : page.text);
+      io.result({ file, ...page, ...(lang === undefined ? {} : { lang }), truncated: truncated || page.truncated }, args.has('markdown') ? page.markdown : page.text);
     }
   },
 };

@@ -164,7 +164,7 @@ const MAX_WORDS = 40;
 
 /** Themes put an article's tags and categories among its classes, as slugs: they are about its subject. */
 const SLUG = /(?:^|\s)(?:tag|category|cat|post_tag|type|status|format|postid|parent|author|archive)-\S+/g;
-const words = (name: string): string[] => name.replace(SLUG, ' ').replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase().split(/[^\p{L}\p{N}]+/u);
+const words = (name: string): string[] => name.replace(SLUG, ' ').replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase().split(/[^a-z0-9\u0080-\uffff]+/);
 
 /** Hints of an element's role, classes and id. Deterministic; each distinct name is read once a page with {@link HintReader}. */
 export class HintReader {

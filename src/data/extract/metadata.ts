@@ -28,8 +28,12 @@ const AUTHOR_META = ['author', 'article:author', 'dc.creator', 'dcterms.creator'
 const TITLE_META = ['og:title', 'twitter:title', 'dc.title', 'citation_title', 'headline', 'parsely-title', 'title'];
 const BY = /^(?:(?:written |posted |published )?by|von|par|por|di|door|av|от|автор|autor(?:in)?|author|text|作者|编辑|記者|记者|撰文|文)\s*[:：|/]?\s+|^(?:作者|记者|編輯|撰文|文)\s*[:：/|]\s*/iu;
 
+const BYLINE = /(?:^|[\s_-])(?:by-?line|author(?:-?name)?|post-author|article-author)(?:$|[\s_-])/i;
+const DATELINE = /date|time|publish|posted|pubtime/i;
+
 /** Walks a page for what its elements say. */
 export function listen(root: Element): Spoken {
+  const kinds = new Map<string, number>(); // names come again and again
   const spoken: Spoken = { h1: [], authors: [], bylines: [], times: [], dates: [] };
   const put = (list: string[], text: string): void => {
     const clean = text.replace(/\s+/g, ' ').trim();
@@ -46,8 +50,10 @@ export function listen(root: Element): Spoken {
     if (tag === 'a' && attributes['rel'] === 'author') put(spoken.authors, textOf(element, 100));
     if (name === undefined && attributes['id'] === undefined) return;
     const names = `${name ?? ''} ${attributes['id'] ?? ''}`;
-    if (/(?:^|[\s_-])(?:by-?line|author(?:-?name)?|post-author|article-author)(?:$|[\s_-])/i.test(names)) put(spoken.bylines, textOf(element, 120));
-    if (/date|time|publish|posted|pubtime/i.test(names) && !/update/i.test(names)) put(spoken.dates, textOf(element, 120));
+    let kind = kinds.get(names);
+    if (kind === undefined) kinds.set(names, kind = (BYLINE.test(names) ? 1 : 0) + (DATELINE.test(names) && !/update/i.test(names) ? 2 : 0));
+    if (kind & 1) put(spoken.bylines, textOf(element, 120));
+    if (kind & 2) put(spoken.dates, textOf(element, 120));
   });
   return spoken;
 }
@@ -75,7 +81,7 @@ const decodeTwice = (text: string): string => text.replace(/&(amp|quot|lt|gt|#0?
 
 function titleOf(head: PageHead, article: ArticleData, spoken: Spoken, siteName: string | undefined): string {
   const declared = TITLE_META.map((key) => squeeze(head.meta.get(key))).find((text) => text !== '') ?? squeeze(article.headline);
-  const whole = squeeze(head.title), inTitle = spoken.h1.find((heading) => heading.length > 3 && (whole.includes(heading) || declared.includes(heading)));
+  const whole = squeeze(head.title), inTitle = spoken.h1.filter((heading) => heading.length > 3 && (whole.includes(heading) || declared.includes(heading))).sort((a, b) => b.length - a.length)[0]; // a site's name may be a heading too
   if (inTitle !== undefined) return inTitle;
   const title = withoutSite(declared !== '' ? declared : whole, siteName);
   return title !== '' ? title : spoken.h1[0] ?? '';

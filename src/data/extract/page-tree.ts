@@ -4,6 +4,7 @@
 // tags" (section 13.1.2.4); misnested formatting is not repaired, as it changes no text.
 
 import { Tokenizer } from 'htmlparser2';
+import { skipScripts } from './skip-scripts.ts';
 
 /** An element. Attributes are those of {@link KEPT}, the first of each name, entities decoded. */
 export type Element = {
@@ -53,6 +54,7 @@ const MAX_JSON_LD = 2 ** 21;
 const KEPT = new Set(('id class role itemprop itemtype itemscope hidden aria-hidden aria-modal style href src alt title lang datetime rel type property ' +
   'name content http-equiv start value colspan rowspan data-lang data-language data-src data-latex data-math data-tex alttext encoding display language data-srcset srcset open ' +
   'data-callout data-original data-nosnippet').split(' '));
+const LONGEST_KEPT = 'data-original'.length;
 const VOID = new Set('area base br col embed hr img input link meta param source track wbr'.split(' '));
 /** Their text is no text. */
 const SILENT = new Set('style template iframe object noembed noframes applet canvas audio video'.split(' '));
@@ -82,7 +84,7 @@ const WALLS = new Set('table td th'.split(' '));
 
 /** Parses a page: linear in its length, never deeper or larger than the limits. */
 export function parsePage(html: string, limits: PageLimits = PAGE_LIMITS): Page {
-  const builder = new TreeBuilder(html.length > limits.maxChars ? html.slice(0, limits.maxChars) : html, limits);
+  const builder = new TreeBuilder(skipScripts(html.length > limits.maxChars ? html.slice(0, limits.maxChars) : html), limits);
   return builder.run(html.length > limits.maxChars);
 }
 
@@ -118,7 +120,7 @@ class TreeBuilder {
     const nothing = (): void => {};
     const tokenizer = new Tokenizer({ decodeEntities: true }, {
       onattribname: (start, end) => {
-        const name = slice(start, end).toLowerCase();
+        const name = end - start > LONGEST_KEPT ? '' : slice(start, end).toLowerCase();
         this.#name = KEPT.has(name) && this.#attributes[name] === undefined ? name : '';
         this.#value = '';
       },
