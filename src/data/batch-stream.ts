@@ -4,6 +4,7 @@
 
 import { ConfigError } from '../base/errors.ts';
 import { philox, streamOf } from '../base/random.ts';
+import { packBestFit, type Packing } from './mix/best-fit.ts';
 import { Permutation } from './permutation.ts';
 import type { TokenShards } from './token-shards.ts';
 
@@ -22,9 +23,10 @@ export type Batch = {
 /**
  * How rows are chosen:
  * - `windows`: the sequence cut every T tokens; an epoch gives each window once, in an order shuffled by the seed;
+ * - `packed`: rows of whole documents, with little padding (best-fit.ts); an epoch gives each row once, shuffled by the seed;
  * - `random`: every row begins at a uniform random position and documents are ignored (nanoGPT's way).
  */
-export type Sampling = 'windows' | 'random';
+export type Sampling = 'windows' | 'packed' | 'random';
 
 /** Where a stream stands; JSON-able. It fits only the same data, seed, context length and sampling. */
 export type BatchCursor = { rows: number; seed: number; contextLength: number; sampling: Sampling; contentHash: string };
@@ -59,6 +61,8 @@ export class BatchStream {
   readonly #seed: number;
   readonly #sampling: Sampling;
   readonly #filler: RowFiller;
+  /** Of `packed`: 16 bytes a document. */
+  readonly #packing: Packing | undefined;
   /** How many rows `windows` has in an epoch, or how many starts `random` can choose from. */
   readonly #choices: number;
   #permutation: { epoch: number; order: Permutation } | undefined;
@@ -81,14 +85,15 @@ export class BatchStream {
     this.#shards = shards;
     this.#seed = seed;
     this.#sampling = sampling;
-    this.#choices = sampling === 'random' ? shards.length - contextLength : Math.floor((shards.length - 1) / contextLength);
+    this.#packing = sampling === 'packed' ? packBestFit(allStarts(shards), shards.length, contextLength) : undefined;
+    this.#choices = this.#packing !== undefined ? this.#packing.rows.length - 1 : sampling === 'random' ? shards.length - contextLength : Math.floor((shards.length - 1) / contextLength);
     this.#filler = new RowFiller(shards, batchSize, contextLength);
     if (cursor !== undefined) this.#resume(cursor);
   }
 
   /** Rows in an epoch (`windows`), or the number of rows that read as many tokens as there are (`random`). */
   get rowsPerEpoch(): number {
-    return Math.floor((this.#shards.length - 1) / this.contextLength);
+    return this.#packing === undefined ? Math.floor((this.#shards.length - 1) / this.contextLength) : this.#choices;
   }
 
   /** Epochs read so far, as a fraction. */
@@ -111,13 +116,14 @@ export class BatchStream {
   next(): Batch {
     for (let row = 0; row < this.batchSize; row++) {
       const position = this.#position(this.#rows + row);
-      this.#filler.fill(row, position, this.contextLength, this.#sampling === 'windows');
+      if (this.#packing !== undefined) this.#filler.fillPieces(row, this.#packing, position);
+      else this.#filler.fill(row, position, this.contextLength, this.#sampling === 'windows');
     }
     this.#rows += this.batchSize;
     return this.#filler.batch;
   }
 
-  /** Where row number k begins in the sequence. */
+  /** Where row number k begins in the sequence; of `packed`, which row of the packing it is. */
   #position(k: number): number {
     if (this.#sampling === 'random') {
       const words = this.#words;
@@ -129,7 +135,7 @@ export class BatchStream {
       const order = new Permutation(this.#choices, { seed: this.#seed, stream: streamOf('data.shuffle'), epoch });
       this.#permutation = { epoch, order };
     }
-    return this.#permutation.order.at(k % this.#choices) * this.contextLength;
+    return this.#permutation.order.at(k % this.#choices) * (this.#packing === undefined ? this.contextLength : 1);
   }
 
   #resume(cursor: BatchCursor): void {
@@ -174,6 +180,17 @@ export function* sequentialBatches(options: {
     }
     yield filler.batch;
   }
+}
+
+/** Positions at which documents begin; the first is 0, whatever begins there. */
+function allStarts(shards: TokenShards): number[] {
+  const starts: number[] = [], chunk = new Int32Array(Math.min(shards.length, 2 ** 20));
+  for (let from = 0; from < shards.length; from += chunk.length) {
+    const found = shards.documentStarts(chunk, from, Math.min(shards.length, from + chunk.length));
+    for (let i = 0; i < found; i++) starts.push(from + chunk[i]!);
+  }
+  if (starts[0] !== 0) starts.unshift(0);
+  return starts;
 }
 
 function assertSizes(batchSize: number, contextLength: number): void {
@@ -228,6 +245,33 @@ class RowFiller {
       targets[base + t] = 0;
       weights[base + t] = 0;
       starts[base + t] = base + t;
+    }
+  }
+
+  /**
+   * Writes row `row` from pieces of documents. The last token of a document predicts the end of text, where there is such a
+   * token; what is left of the row is padding.
+   */
+  fillPieces(row: number, { rows, positions, lengths }: Packing, index: number): void {
+    const { tokens, targets, starts, weights } = this.batch, ids = this.#ids, base = row * this.#contextLength, { length, endOfText } = this.#shards;
+    let at = base;
+    for (let piece = rows[index]!; piece < rows[index + 1]!; piece++) {
+      const position = positions[piece]!, size = lengths[piece]!, hasNext = position + size < length;
+      this.#shards.read(ids, position, size + (hasNext ? 1 : 0));
+      const isEnd = !hasNext || this.#shards.documentStarts(this.#begins, position + size, position + size + 1) > 0;
+      for (let t = 0; t < size; t++, at++) {
+        const isLast = t === size - 1 && isEnd;
+        tokens[at] = ids[t]!;
+        targets[at] = isLast ? endOfText ?? 0 : ids[t + 1]!;
+        weights[at] = isLast && endOfText === undefined ? 0 : 1;
+        starts[at] = at - t;
+      }
+    }
+    for (const end = base + this.#contextLength; at < end; at++) {
+      tokens[at] = 0;
+      targets[at] = 0;
+      weights[at] = 0;
+      starts[at] = at;
     }
   }
 

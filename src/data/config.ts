@@ -24,7 +24,7 @@ export const dataSchema = z.strictObject({
   split: z.enum(['auto', 'package', 'folder', 'file', 'document', 'tail']).default('auto').describe('what is kept on one side of the split; tail holds out the end of the text'),
   leakSimilarity: z.union([share, z.literal(false)]).default(0.5).describe('Jaccard similarity from which a held-out document is too near to training and dropped'),
   ...pipelineFields,
-  sampling: z.enum(['windows', 'random']).default('windows').describe('rows by shuffled windows, or from random positions across documents'),
+  sampling: z.enum(['windows', 'packed', 'random']).default('windows').describe('rows by shuffled windows, of whole documents with little padding, or from random positions across documents'),
 });
 
 /** A resolved `data` section. */

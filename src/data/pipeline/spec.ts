@@ -12,17 +12,16 @@ const sourceSchema = z.looseObject({
 });
 
 const mixSchema = z.strictObject({
-  temperature: z.number().positive().optional(),
-  bytes: z.int().positive().optional(),
-  maxEpochs: z.number().positive().optional(),
-  order: z.enum(['as-read', 'shuffled', 'short-first', 'long-first']).optional(),
+  temperature: z.number().positive().optional().describe('sources without a weight weigh bytes^(1/temperature)'),
+  bytes: z.int().positive().optional().describe('bytes of the whole mix (default: as many as there are)'),
+  maxEpochs: z.number().positive().optional().describe('no source is read more often (default 4)'),
 });
 
 /** Fields that the `data` section has for a pipeline. None has a default here: older recipes resolve to what they did. */
 export const pipelineFields = {
   sources: z.array(sourceSchema).min(1).optional().describe('where documents come from: a list of {kind, name, weight, epochs, and the options of the kind}'),
   stages: z.array(z.union([z.string(), z.looseObject({ kind: z.string() })])).optional().describe('what is done to them, in order: a list of {kind, and its options}, or files of your own stages'),
-  mix: mixSchema.optional().describe('how sources are mixed: temperature, bytes, maxEpochs, order'),
+  mix: mixSchema.optional().describe('how sources are mixed'),
   memory: z.int().min(2 ** 20).optional().describe('bytes of memory that stages over the whole corpus may use (default 1 GiB)'),
   processes: z.int().min(1).max(1024).optional().describe('processes that share the work (default: as many as cores)'),
   forget: z.array(z.string().min(1)).optional().describe('documents that must not be in the corpus: parts of an id, file or address, or /regular expressions/'),
