@@ -108,7 +108,8 @@ export function minimise(dfa: Dfa): Dfa {
   const count = dfa.edges.length, alive = aliveStates(dfa);
   let classes: number[] = Array.from({ length: count }, (_, s) => (!alive[s] ? -1 : count > MINIMISED ? s : dfa.accepts[s] ? 1 : 0));
   let found = new Set(classes).size;
-  for (const refines = count <= MINIMISED; refines;) {
+  for (;;) {
+    if (count > MINIMISED) break;
     const ids = new Map<string, number>();
     const next = classes.map((own, s) => {
       if (own < 0) return -1;

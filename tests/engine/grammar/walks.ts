@@ -2,7 +2,7 @@
 
 import type { Constraint } from '../../../src/engine/constraint.ts';
 import type { CompiledGrammar, Vocabulary } from '../../../src/engine/grammar/index.ts';
-import { Random } from '../../../src/base/random.ts';
+import type { Random } from '../../../src/base/random.ts';
 
 const WORDS = [
   '{"',
