@@ -6,6 +6,7 @@
 import type { Constraint } from '../constraint.ts';
 import type { Automaton } from './automaton.ts';
 import { Configurations, type Configuration } from './configurations.ts';
+import { shortestEnds } from './distance.ts';
 import { tokenTrie, type TokenTrie, type Vocabulary } from './vocabulary.ts';
 
 /** Bytes of masks, and number of configurations (some 2.5 kB each), that a grammar keeps. */
@@ -24,6 +25,7 @@ export class CompiledGrammar {
   readonly #local: Configurations;
   #states = new Map<number, StateMask>();
   #maskBytes = 0;
+  #ends: Float64Array | undefined;
 
   constructor(automaton: Automaton, vocabulary: Vocabulary) {
     this.#automaton = automaton;
@@ -39,12 +41,26 @@ export class CompiledGrammar {
   }
 
   /** A constraint at the beginning of an answer. */
-  start(): Constraint {
+  start(): Matcher {
     return new Matcher(this, this.#full.enter(this.#automaton.start, null)!);
   }
 
   isStop(id: number): boolean {
     return this.#stops.has(id);
+  }
+
+  /** The fewest bytes with which an answer ends from a configuration. */
+  bytesToEnd(at: Configuration): number {
+    if (at.ends) return 0;
+    const ends = this.#ends ??= shortestEnds(this.#automaton), { bytes } = this.#automaton;
+    let least = Infinity;
+    for (const thread of at.threads) {
+      let own = Infinity;
+      for (const { to } of bytes[thread.state]!) own = Math.min(own, 1 + ends[to]!);
+      for (let frame = thread.stack; frame !== null; frame = frame.parent) own += ends[frame.to]!;
+      least = Math.min(least, own);
+    }
+    return least;
   }
 
   /** Where a token leads; null if it may not come. */
@@ -119,7 +135,7 @@ export class CompiledGrammar {
 }
 
 /** One answer's place in a grammar. */
-class Matcher implements Constraint {
+export class Matcher implements Constraint {
   readonly #grammar: CompiledGrammar;
   #at: Configuration;
   #over = false;
@@ -157,7 +173,12 @@ class Matcher implements Constraint {
     return true;
   }
 
-  fork(): Constraint {
+  /** The fewest bytes with which the answer can end from here. */
+  get bytesToEnd(): number {
+    return this.#over ? 0 : this.#grammar.bytesToEnd(this.#at);
+  }
+
+  fork(): Matcher {
     return new Matcher(this.#grammar, this.#at, this.#over);
   }
 }

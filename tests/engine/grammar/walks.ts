@@ -93,7 +93,7 @@ export type Style = 'random' | 'nesting';
 export type Walk = { readonly text: string; readonly tokens: number };
 
 /**
- * A text by masks. After `patience` tokens it prefers to end: the stop, then tokens that close, then short ones.
+ * A text by masks. After `patience` tokens it prefers to end: the tokens behind which the fewest bytes are needed.
  *
  * @throws if no token may come, if what the mask allows is not accepted, or if no end comes
  */
@@ -101,9 +101,8 @@ export function walk(grammar: CompiledGrammar, vocabulary: Vocabulary, random: R
   const constraint = grammar.start(), bytes: number[] = [], stops = new Set(vocabulary.stopIds);
   const cost = (id: number): number => {
     if (stops.has(id)) return -1;
-    const own = vocabulary.bytesOf(id)!, first = own[0]!;
-    const closes = first === 0x22 ? 0 : first === 0x7d || first === 0x5d ? 1 : first === 0x2c || first === 0x5c || first === 0x7b || first === 0x5b ? 6 : 3;
-    return closes * 100 + own.length;
+    const next = constraint.fork();
+    return next.accept(id) ? next.bytesToEnd : Infinity;
   };
   const opens = (id: number): boolean => [0x5b, 0x7b].includes(vocabulary.bytesOf(id)?.[0] ?? 0);
   for (let n = 0; n < most; n++) {
@@ -113,7 +112,7 @@ export function walk(grammar: CompiledGrammar, vocabulary: Vocabulary, random: R
     let id = ids[random.int(ids.length)]!;
     if (opening.length > 0 && n < patience) id = opening[random.int(opening.length)]!;
     if (n >= patience) {
-      const least = Math.min(...ids.map(cost)), best = ids.filter((one) => cost(one) === least);
+      const costs = ids.map(cost), least = Math.min(...costs), best = ids.filter((_, i) => costs[i] === least);
       id = best[random.int(best.length)]!;
     }
     if (constraint.canEnd && n < patience && random.int(3) === 0) id = vocabulary.stopIds[0]!;
