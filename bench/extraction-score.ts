@@ -1,6 +1,6 @@
 // How the two public evaluations of main text score: shingles of four words (scrapinghub/article-extraction-benchmark,
-// evaluate.py), and segments that a text must and must not have (trafilatura, tests/eval_common.py). Both checked against
-// those programs on the same texts. Differences come with a paired bootstrap over pages.
+// evaluate.py: the same to four digits on the texts of two peers), and segments that a text must and must not have (trafilatura, tests/eval_common.py).
+// Differences come with a paired bootstrap over pages.
 
 import { Random } from 'athanor/base/random';
 
