@@ -1,7 +1,7 @@
 // Answers: the engine's parts of all choices, read as text, reasoning and calls. Layer: serve.
 
 import { randomBytes } from 'node:crypto';
-import type { GenerateOptions, Part } from '../engine/index.ts';
+import type { Part } from '../engine/index.ts';
 import { AnswerParser, type AnswerPart } from './answer-parts.ts';
 import type { AnswerEvent, ScoredToken } from './job.ts';
 import { merge } from './merge.ts';
@@ -25,7 +25,7 @@ export async function* answer(model: ServedModel, job: PreparedJob, signal: Abor
     Array.from({ length: job.n }, (_, k) => {
       const choice = p * job.n + k, counts: Counts = { completionTokens: 0, cachedTokens: 0 };
       all.push(counts);
-      const options = { ...job.options, seed: job.seed + k, signal: both, ...(job.makeConstraint === undefined ? {} : { constraint: job.makeConstraint() }) } as GenerateOptions;
+      const options = { ...job.options, seed: job.seed + k, signal: both, ...(job.makeConstraint === undefined ? {} : { constraint: job.makeConstraint() }) };
       return answerOne(model, model.engine.generate(prompt, options), job, choice, counts);
     })
   );

@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto';
 import type { GenerateOptions } from '../engine/index.ts';
 import type { AnswerParserOptions } from './answer-parts.ts';
-import { constraintFor, type MakeConstraint } from './constraint.ts';
+import type { MakeConstraint } from './constraint.ts';
 import { RequestFault } from './fault.ts';
 import { fillInPrompt } from './fill-in.ts';
 import type { ChatJob, Choosing, TextJob } from './job.ts';
@@ -43,7 +43,7 @@ async function prepareChat(job: ChatJob, model: ServedModel): Promise<PreparedJo
     ...(job.variables === undefined ? {} : { variables: job.variables }),
   });
   const prompt = job.prefill === true ? withoutTurnEnd(ids, model) : ids;
-  const makeConstraint = forced === undefined ? await constraintFor(job.form, model) : await constraintFor({ kind: 'schema', schema: callsSchema(forced, job.parallelCalls) }, model, 'tools');
+  const makeConstraint = forced === undefined ? model.constraints.make(job.form) : model.constraints.make({ kind: 'schema', schema: callsSchema(forced, job.parallelCalls) }, 'tools');
   return {
     prompts: [prompt],
     ...optionsOf(job.choosing, model, [prompt], job.promptField),
@@ -91,7 +91,7 @@ async function prepareText(job: TextJob, model: ServedModel): Promise<PreparedJo
   return {
     prompts,
     ...optionsOf(choosing, model, prompts, job.promptField),
-    makeConstraint: await constraintFor(job.form, model),
+    makeConstraint: model.constraints.make(job.form),
     reading: { tools: [], plain: true },
     echo: job.echo ? job.prompts.map((prompt) => (typeof prompt === 'string' ? prompt : model.tokenizer?.decode(prompt) ?? '')) : [],
   };

@@ -5,6 +5,7 @@ import { Engine } from '../engine/index.ts';
 import type { Executor } from '../backends/executor.ts';
 import { ChatTemplate, type Tokenizer } from '../tokenizer/index.ts';
 import { MARKERS } from './answer-parts.ts';
+import { Constraints } from './constraint.ts';
 import { makeEmbedder } from './embedder.ts';
 import type { OpenModel } from './open-model.ts';
 
@@ -38,6 +39,7 @@ export interface ServedModel {
   readonly facts: ModelFacts;
   /** Words that begin reasoning or calls and that the tokenizer leaves out of the text, by id. */
   readonly markers: ReadonlyMap<number, string>;
+  readonly constraints: Constraints;
   /** Vectors of texts, where the model's hidden states can be had. */
   readonly embed?: (ids: readonly (readonly number[])[], signal: AbortSignal | undefined) => Promise<Float32Array[]>;
   close(): Promise<void>;
@@ -103,6 +105,7 @@ export function serveModel(open: OpenModel, options: ServeModelOptions): ServedM
     beginId: open.beginId,
     facts: factsOf(open, contextLength),
     markers: markersOf(tokenizer),
+    constraints: new Constraints(tokenizer, open.model.dims.vocabSize, stopIds),
     embed: makeEmbedder(open.model, { executor, read: open.readStored, maxLength: contextLength }),
     async close() {
       await engine.close();
