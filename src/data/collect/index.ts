@@ -11,3 +11,4 @@ export { READERS } from './readers/index.ts';
 export { files, type FilesOptions } from './sources/files.ts';
 export { crawl, type CrawlOptions, web, type WebOptions } from './sources/web.ts';
 export { sql, type SqlOptions } from './sources/sql.ts';
+export { git, type GitOptions } from './sources/git.ts';
