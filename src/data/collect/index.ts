@@ -12,3 +12,5 @@ export { files, type FilesOptions } from './sources/files.ts';
 export { crawl, type CrawlOptions, web, type WebOptions } from './sources/web.ts';
 export { sql, type SqlOptions } from './sources/sql.ts';
 export { git, type GitOptions } from './sources/git.ts';
+export { type HubFiles, hubSource, type HubSourceOptions } from './sources/hub.ts';
+export { s3, type S3Options } from './sources/s3.ts';

@@ -67,7 +67,7 @@ describe.skipIf(!hasGit)(`git${hasGit ? '' : ': git is not installed'}`, () => {
   });
 
   it('reads the commit and the languages that are named', async () => {
-    const { documents } = await readSource(git, { repository: dir, ref: 'v1', languages: ['python'], include: ['src/' + '*'] });
+    const { documents } = await readSource(git, { repository: dir, ref: 'v1', languages: ['python'], include: ['src/*'] });
     expect(documents.map(({ text }) => text)).toEqual(['print("你好")\n']);
     await expect(readSource(git, { repository: dir, ref: 'nope' })).rejects.toThrow(StorageError);
     await expect(readSource(git, { repository: join(dir, 'none') })).rejects.toThrow(ConfigError);

@@ -15,10 +15,11 @@ import { pdf } from './pdf.ts';
 import { tar } from './tar.ts';
 import { text } from './text.ts';
 import { warc } from './warc.ts';
+import { wikipedia } from './wikipedia.ts';
 import { zip } from './zip.ts';
 
 /** Every format; the first that matches is taken. */
-export const READERS: readonly Reader[] = [gzip, zstd, bzip2, parquet, pdf, epub, docx, zip, tar, warc, html, jsonl, csv, text];
+export const READERS: readonly Reader[] = [gzip, zstd, bzip2, parquet, pdf, epub, docx, zip, tar, warc, wikipedia, html, jsonl, csv, text];
 
 /** The reader for a content; undefined if nobody knows it. */
 export function readerFor({ head, name, type }: Content): Reader | undefined {
