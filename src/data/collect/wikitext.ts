@@ -127,7 +127,7 @@ function oneLine(line: string, markdown: boolean): string | undefined {
 
 /** Headings under which nothing was left (see also, notes) go; a heading above deeper ones stays. */
 function withoutEmptySections(lines: readonly string[]): string[] {
-  const isHeading = (line: string): boolean => /^\n(#{1,6} |\u0001)/.test(line), kept: string[] = [];
+  const isHeading = (line: string): boolean => line.startsWith('\n\u0001') || /^\n#{1,6} /.test(line), kept: string[] = [];
   let hasText = false;
   for (let i = lines.length - 1; i >= 0; i--) {
     const line = lines[i]!;
@@ -136,7 +136,7 @@ function withoutEmptySections(lines: readonly string[]): string[] {
       kept.push(line);
     } else if (hasText) {
       kept.push(line.replace('\u0001', ''));
-      hasText = /^\n## /.test(line) ? false : hasText;
+      hasText = line.startsWith('\n## ') ? false : hasText;
     }
   }
   return kept.reverse();
