@@ -7,6 +7,11 @@ import type { SourceSpec } from './spec.ts';
 
 const SOURCES: Readonly<Record<string, () => Promise<SourceKind>>> = {
   files: async () => (await import('../collect/sources/files.ts')).files as SourceKind,
+  web: async () => (await import('../collect/sources/web.ts')).web as SourceKind,
+  crawl: async () => (await import('../collect/sources/web.ts')).crawl as SourceKind,
+  git: async () => (await import('../collect/sources/git.ts')).git as SourceKind,
+  sql: async () => (await import('../collect/sources/sql.ts')).sql as SourceKind,
+  s3: async () => (await import('../collect/sources/s3.ts')).s3 as SourceKind,
 };
 
 /** A source that is ready to list and read. */
