@@ -3,6 +3,7 @@ export type { Constraint } from './constraint.ts';
 export { Decoder, type DecoderOptions, type NewToken } from './decoder.ts';
 export type { Drafter } from './drafter.ts';
 export { Engine, type EngineOptions } from './engine.ts';
+export * from './grammar/index.ts';
 export { argmax, likeliest, logSumExp, type Alternative } from './likelihood.ts';
 export { ModelPool, type Lease, type ModelSource, type PoolEntry } from './model-pool.ts';
 export type { EngineStats, GenerateOptions, Part, Usage } from './request.ts';

@@ -44,7 +44,8 @@ const SCHEMAS: Record<string, unknown> = {
   'text that is no word': { type: 'string', not: { enum: ['a', 'ab'] }, maxLength: 3 },
   'pattern and length': { type: 'string', pattern: '^[a-c]+$', minLength: 2, maxLength: 5 },
   'all together': { allOf: [{ type: 'object', required: ['x'], properties: { x: { minimum: 3 } } }, { properties: { x: { type: 'integer', maximum: 5 } } }] },
-  conditions: { type: 'object', properties: { a: { type: 'boolean' }, b: { type: 'string' } }, required: ['a'], if: { properties: { a: { const: true } } }, then: { required: ['b'] }, else: { properties: { b: false } } },
+  // As text: an object with the key "then" is a trap for promises.
+  conditions: JSON.parse('{"type":"object","properties":{"a":{"type":"boolean"},"b":{"type":"string"}},"required":["a"],"if":{"properties":{"a":{"const":true}}},"then":{"required":["b"]},"else":{"properties":{"b":false}}}'),
   dependent: { type: 'object', properties: { a: { type: 'null' }, b: { type: 'null' } }, dependentRequired: { a: ['b'] } },
   contains: { type: 'array', contains: { const: 7 }, minContains: 2, maxContains: 3, items: { type: 'integer' }, maxItems: 6 },
   names: { type: 'object', propertyNames: { pattern: '^[ab]+$' }, minProperties: 2, maxProperties: 4, additionalProperties: { type: 'boolean' } },
