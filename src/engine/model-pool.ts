@@ -30,7 +30,8 @@ export interface PoolEntry {
 interface Copy<T> {
   readonly source: ModelSource<T>;
   readonly opening: Promise<T>;
-  loaded: boolean;
+  /** What `opening` came to. */
+  loaded: T | undefined;
   users: number;
   /** No new users; closed when the last one goes. */
   isRetired: boolean;
@@ -73,24 +74,41 @@ export class ModelPool<T> {
     return this.#sources.delete(name);
   }
 
-  /** Opens a model anew for those who come; who uses the old one keeps it. @throws {ConfigError} if the name is not known */
-  reload(name: string): void {
-    this.#sourceOf(name);
+  /**
+   * Opens a model anew: who uses the old one keeps it to the end. One that cannot be opened leaves the old one in place. For a
+   * while both are in memory, over the budget if need be.
+   *
+   * @throws {ConfigError} if the name is not known
+   * @throws whatever opening it throws
+   */
+  async reload(name: string): Promise<void> {
+    const copy = this.#copyOf(this.#sourceOf(name));
+    await copy.opening;
+    if (this.#closed) {
+      this.#retired.add(copy);
+      this.#close(copy);
+      throw new InterruptedError('The models were closed.');
+    }
     this.#retire(name);
+    this.#copies.set(name, copy);
   }
 
-  /** Closes a model if nobody uses it. @returns whether it is closed now */
+  /** Closes a model once its users are done. @returns whether it was open, or on its way */
   unload(name: string): boolean {
-    const copy = this.#copies.get(name);
-    if (copy && copy.users > 0) return false;
+    const isOpen = this.#copies.has(name);
     this.#retire(name);
-    return true;
+    return isOpen;
+  }
+
+  /** A model that is open, to be looked at only. */
+  peek(name: string): T | undefined {
+    return this.#copies.get(name)?.loaded;
   }
 
   list(): PoolEntry[] {
     return [...this.#sources].map(([name, { bytes }]) => {
       const copy = this.#copies.get(name);
-      return { name, bytes, state: !copy ? 'closed' : copy.loaded ? 'loaded' : 'loading', users: copy?.users ?? 0 };
+      return { name, bytes, state: !copy ? 'closed' : copy.loaded === undefined ? 'loading' : 'loaded', users: copy?.users ?? 0 };
     });
   }
 
@@ -140,20 +158,19 @@ export class ModelPool<T> {
 
   #open(name: string, source: ModelSource<T>): Copy<T> {
     this.#makeRoom(name, source.bytes);
-    const cleared = Promise.all(this.#closing); // their memory first
-    const copy: Copy<T> = { source, opening: cleared.then(() => source.open()), loaded: false, users: 0, isRetired: false };
-    void this.#watch(name, copy);
+    const copy = this.#copyOf(source);
+    copy.opening.catch(() => { // whoever asked for it is told; the next one tries again
+      if (this.#copies.get(name) === copy) this.#copies.delete(name);
+      this.#retired.delete(copy);
+    });
     return copy;
   }
 
-  async #watch(name: string, copy: Copy<T>): Promise<void> {
-    try {
-      await copy.opening;
-      copy.loaded = true;
-    } catch { // whoever asked for it is told; the next one tries again
-      if (this.#copies.get(name) === copy) this.#copies.delete(name);
-      this.#retired.delete(copy);
-    }
+  #copyOf(source: ModelSource<T>): Copy<T> {
+    const cleared = Promise.all(this.#closing); // their memory first
+    const opening = cleared.then(() => source.open()).then((model) => (copy.loaded = model));
+    const copy: Copy<T> = { source, opening, loaded: undefined, users: 0, isRetired: false };
+    return copy;
   }
 
   /** Closes what nobody uses, the longest unused first, until there is room. */

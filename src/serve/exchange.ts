@@ -1,12 +1,12 @@
 // One request that is answered by a model: its turn, its time, its end, and what is counted of it. Layer: serve.
 
+import type { Lease } from '../engine/index.ts';
 import type { Admission, Leave } from './admission.ts';
 import { answer } from './answer.ts';
 import type { ServerContext, ServerParts } from './context.ts';
 import { faultOf, RequestFault } from './fault.ts';
 import type { AnswerEvent, ChatJob, TextJob, Usage } from './job.ts';
 import { prepareJob } from './prepare.ts';
-import type { Lease } from './registry.ts';
 import type { ServedModel } from './served-model.ts';
 import { requestSpan, type RequestSpan } from './spans.ts';
 
@@ -26,7 +26,7 @@ export class Exchange {
   #deadline: NodeJS.Timeout | undefined;
   #why: RequestFault | undefined;
   #leave: Leave = () => {};
-  #lease: Lease | undefined;
+  #lease: Lease<ServedModel> | undefined;
   #usage: Usage | undefined;
   #firstTokenMs: number | undefined;
   #joules: number | undefined;

@@ -63,10 +63,29 @@ describe('ModelPool', () => {
     old.release();
     await settle();
     expect(log).toEqual(['open a', 'open a2', 'close a']);
-    models.reload('a');
+    const reloading = models.reload('a');
     fresh.release();
+    await reloading;
     expect((await models.acquire('a')).model).toBe('a2');
-    expect(log.slice(3)).toEqual(['close a2', 'open a2']);
+    expect(log.slice(3)).toEqual(['open a2', 'close a2']);
+  });
+
+  it('keeps a model that cannot be opened anew', async () => {
+    const models = new ModelPool<string>(10);
+    let tries = 0;
+    models.register('a', {
+      bytes: 4,
+      async open() {
+        if (++tries === 2) throw new ConfigError('broken');
+        return `version ${tries}`;
+      },
+      async close() {},
+    });
+    (await models.acquire('a')).release();
+    await expect(models.reload('a')).rejects.toThrow('broken');
+    expect([models.peek('a'), models.usedBytes]).toEqual(['version 1', 4]);
+    await models.reload('a');
+    expect([models.peek('a'), models.usedBytes]).toEqual(['version 3', 4]);
   });
 
   it('tries again after a model failed to open', async () => {
@@ -93,11 +112,12 @@ describe('ModelPool', () => {
     expect([models.unregister('a'), models.unregister('a'), models.list()]).toEqual([true, false, []]);
   });
 
-  it('unloads what nobody uses', async () => {
+  it('unloads a model when its last user is done', async () => {
     const { models, log } = pool(10, { a: 4 }), lease = await models.acquire('a');
-    expect(models.unload('a')).toBe(false);
+    expect([models.unload('a'), models.unload('a')]).toEqual([true, false]);
+    await settle();
+    expect(log).toEqual(['open a']);
     lease.release();
-    expect(models.unload('a')).toBe(true);
     await settle();
     expect(log).toEqual(['open a', 'close a']);
   });
