@@ -2,6 +2,7 @@
 
 import type { Bench } from './harness.ts';
 import { attention } from './attention.ts';
+import { clean } from './clean.ts';
 import { data } from './data.ts';
 import { decode } from './decode.ts';
 import { engine } from './engine.ts';
@@ -15,4 +16,4 @@ import { train } from './train.ts';
 export { formatTable, type BenchLine } from './bench-line.ts';
 export type { Bench, BenchContext } from './harness.ts';
 
-export const BENCHES: Readonly<Record<string, Bench>> = { limits, gemm, attention, train, decode, engine, tokenizer, data, extract, grammar };
+export const BENCHES: Readonly<Record<string, Bench>> = { limits, gemm, attention, train, decode, engine, tokenizer, data, clean, extract, grammar };

@@ -1,5 +1,6 @@
 // The public face of the data layer: from raw files to batches of tokens. Layer: data.
 
+export * from './clean/index.ts';
 export { BatchStream, sequentialBatches, type Batch, type BatchCursor, type BatchOptions, type Sampling } from './batch-stream.ts';
 export { buildCorpus, type CorpusOptions } from './build-corpus.ts';
 export { corpusOptions, dataSchema, type DataConfig } from './config.ts';
