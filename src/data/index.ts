@@ -2,6 +2,7 @@
 
 export * from './clean/index.ts';
 export { BatchStream, sequentialBatches, type Batch, type BatchCursor, type BatchOptions, type Sampling } from './batch-stream.ts';
+export { crawl, DEFAULT_LIMITS, Fetcher, files, git, hubSource, READERS, readFileDocuments, readFileOptions, readInputDocuments, s3, sql, web, whyNotPublic, type HubFiles, type Limits } from './collect/index.ts';
 export { buildCorpus, type CorpusOptions } from './build-corpus.ts';
 export { corpusOptions, dataSchema, type DataConfig } from './config.ts';
 export { Corpus, type CorpusManifest, type Side } from './corpus.ts';
