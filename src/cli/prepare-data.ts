@@ -13,7 +13,7 @@ import { byteSize, compact } from '../base/progress.ts';
 import { buildCorpus, buildPipeline, Corpus, corpusOptions, pipelineSpec, TokenShards, writeShards, type OpenOptions, type Progress, type Side } from '../data/index.ts';
 import { formatTokenizer, loadTokenizer, saveTokenizer, TOKENIZER_FILE, trainBpeParallel, trainChars, type Tokenizer } from '../tokenizer/index.ts';
 import type { Io } from './command.ts';
-import { END_OF_TEXT, type Recipe } from './recipe.ts';
+import { END_OF_TEXT, type DataRecipe } from './recipe.ts';
 
 /** The name under which Hugging Face's libraries look for ids that end a text. */
 export const GENERATION_FILE = 'generation_config.json';
@@ -30,7 +30,7 @@ export interface PreparedData {
   readonly fresh: boolean;
 }
 
-type Context = { readonly recipe: Recipe; readonly dir: string; readonly io: Io };
+type Context = { readonly recipe: DataRecipe; readonly dir: string; readonly io: Io };
 
 /** Opens the corpus of a data folder. */
 export function openCorpus(dir: string): Corpus {
@@ -49,7 +49,7 @@ export function openShards(dir: string, options: OpenOptions = {}): { train: Tok
  * @param options.reuseOnly do not build: a run is being resumed
  * @throws {ConfigError} if the recipe names no text, nothing is left of it, or a resumed run's data was built otherwise
  */
-export async function prepareData(recipe: Recipe, dir: string, io: Io, options: { readonly reuseOnly?: boolean } = {}): Promise<PreparedData> {
+export async function prepareData(recipe: DataRecipe, dir: string, io: Io, options: { readonly reuseOnly?: boolean } = {}): Promise<PreparedData> {
   const { sampling: _s, dir: given, processes: _p, memory: _m, ...data } = recipe.data, { seed, tokenizer } = recipe;
   const key = createHash('sha256').update(JSON.stringify({ seed, data, tokenizer })).digest('hex'), made = readKey(dir);
   if (made !== undefined && (made === key || (given !== undefined && data.path === undefined && data.sources === undefined))) return finished(recipe, dir, false);
@@ -77,12 +77,12 @@ function readKey(dir: string): string | undefined {
   }
 }
 
-function finished(recipe: Recipe, dir: string, fresh: boolean): PreparedData {
+function finished(recipe: DataRecipe, dir: string, fresh: boolean): PreparedData {
   const path = join(dir, TOKENIZER_FILE), tokenizer = loadTokenizer(path), endOfText = endOf(recipe, tokenizer);
   return { dir, tokenizer, files: [path, join(dir, GENERATION_FILE)], endOfText, fresh };
 }
 
-function endOf(recipe: Recipe, tokenizer: Tokenizer): number | undefined {
+function endOf(recipe: DataRecipe, tokenizer: Tokenizer): number | undefined {
   return recipe.tokenizer.endOfText ? tokenizer.specialTokens.get(END_OF_TEXT) : undefined;
 }
 

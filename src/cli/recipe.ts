@@ -37,6 +37,11 @@ export const recipeSchema = z.strictObject({
 
 export type Recipe = z.infer<typeof recipeSchema>;
 
+/** What data are made of: a recipe that need not say what is trained on them. */
+const dataRecipeSchema = recipeSchema.partial({ model: true, train: true });
+
+export type DataRecipe = z.infer<typeof dataRecipeSchema>;
+
 /** Where a recipe came from, so that an error can point into it. */
 interface Source {
   readonly file: string;
@@ -53,21 +58,26 @@ interface Source {
  * @throws {ConfigError} naming file, line and key, and the nearest key for one that is unknown
  */
 export async function loadRecipe(file: string, overrides: readonly Override[] = []): Promise<Recipe> {
-  return resolveRecipe(await readSource(file), overrides);
+  return resolveRecipe(await readSource(file), overrides, recipeSchema);
+}
+
+/** The same where model and train may be missing. */
+export async function loadDataRecipe(file: string, overrides: readonly Override[] = []): Promise<DataRecipe> {
+  return resolveRecipe(await readSource(file), overrides, dataRecipeSchema);
 }
 
 /** The same for a recipe that is already in memory. */
 export function checkRecipe(value: unknown, overrides: readonly Override[] = [], file = 'the recipe'): Recipe {
-  return resolveRecipe({ file, value, lineOf: () => undefined }, overrides);
+  return resolveRecipe({ file, value, lineOf: () => undefined }, overrides, recipeSchema);
 }
 
-function resolveRecipe(source: Source, overrides: readonly Override[]): Recipe {
+function resolveRecipe<T>(source: Source, overrides: readonly Override[], schema: z.ZodType<T>): T {
   if (typeof source.value !== 'object' || source.value === null || Array.isArray(source.value)) {
     throw new ConfigError(`Cannot use the recipe "${source.file}": it must hold sections by name (seed, data, tokenizer, model, train).`);
   }
   const value = structuredClone(source.value) as Record<string, unknown>;
   for (const [path, text] of overrides) setPath(value, path.split('.'), parseValue(path, text));
-  const result = recipeSchema.safeParse(value);
+  const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw explain(result.error.issues[0]!, source, value, new Set(overrides.map(([path]) => path)));
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { afterAll, describe, expect, it } from 'vitest';
-import { checkRecipe, loadRecipe } from '../../src/cli/recipe.ts';
+import { checkRecipe, loadDataRecipe, loadRecipe } from '../../src/cli/recipe.ts';
 import { modelOf, resolved } from '../../src/cli/train-run.ts';
 
 const RECIPES = fileURLToPath(new URL('../../recipes/', import.meta.url)), folder = mkdtempSync(join(tmpdir(), 'athanor-recipe-'));
@@ -40,6 +40,13 @@ describe('loadRecipe()', () => {
     ['a: &a [x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: [*c, *c, *c, *c, *c, *c, *c, *c, *c]\n', 'Cannot read the recipe'],
   ])('refuses %j, saying where', async (text, message) => {
     await expect(loadRecipe(file('c.yaml', text))).rejects.toThrow(message);
+  });
+});
+
+describe('loadDataRecipe()', () => {
+  it('needs neither a model nor its training, and refuses what it does not know', async () => {
+    expect(await loadDataRecipe(file('d.yaml', 'seed: 3\ndata: {path: a}\n'))).toMatchObject({ seed: 3, data: { path: 'a' }, tokenizer: { kind: 'bpe' } });
+    await expect(loadDataRecipe(file('e.yaml', 'data: {paths: a}\n'))).rejects.toThrow('did you mean "path"?');
   });
 });
 

@@ -106,6 +106,11 @@ describe('buildPipeline()', () => {
     await expect(folder.build(folder.spec({ strict: true }), 'x')).rejects.toThrow(/b\.bin/);
   });
 
+  it('answers an option that a stage does not have with those that it has', async () => {
+    folder.write({ 'source/a.md': prose('a') });
+    await expect(folder.build(folder.spec({ stages: [{ kind: 'language', languages: ['en'] }] }))).rejects.toThrow('it has no option "languages". There are keep, minConfidence.');
+  });
+
   it('mixes by weight and epochs, held-out documents once', async () => {
     folder.write(Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`${i < 150 ? 'many' : 'few'}/${i}.md`, prose(`p${i}`, 40)])));
     const sources = ['many', 'few'].map((name) => ({ kind: 'files', name, path: join(folder.dir, name), weight: 1 }));
