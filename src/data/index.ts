@@ -19,6 +19,7 @@ export { PACKAGES_PRESET } from './presets.ts';
 export { buildPipeline, type BuildOptions } from './pipeline/build.ts';
 export { type PipelineReport } from './pipeline/finish.ts';
 export { forgetTest, purgeParts } from './pipeline/forget.ts';
+export { fairnessSection } from './measure/fairness-section.ts';
 export { reportPage, type ReportExtras } from './measure/report-page.ts';
 export { readDataJson, readTrace, why, type Traced, type Why } from './pipeline/trace.ts';
 export { pipelineSpec, type MixOptions, type PipelineSpec, type SourceSpec, type StageSpec } from './pipeline/spec.ts';

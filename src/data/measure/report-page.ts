@@ -3,7 +3,7 @@
 import type { Drop } from '../report.ts';
 import type { PipelineReport } from '../pipeline/finish.ts';
 import { barChart, columnChart, escapeHtml, short, type Bar } from './charts.ts';
-import { WORDS, type Words } from './words.ts';
+import { bothLanguages as both, WORDS, type Words } from './words.ts';
 
 /** What a page shows beside the pipeline's own account. */
 export type ReportExtras = {
@@ -27,7 +27,6 @@ button{font:inherit;color:inherit;background:none;border:1px solid var(--line);b
 const SCRIPT = `const h=document.documentElement;h.lang=navigator.language.startsWith('zh')?'zh':'en';
 document.querySelector('button').onclick=()=>{h.lang=h.lang==='en'?'zh':'en'}`;
 
-const both = ([en, zh]: Words): string => `<span class="en">${escapeHtml(en)}</span><span class="zh">${escapeHtml(zh)}</span>`;
 const section = (words: Words, body: string): string => `<section><h2>${both(words)}</h2>${body}</section>`;
 const KEY = `<p class="key dim"><i style="background:var(--s0)"></i>${both(WORDS.before)}<i style="background:var(--s1)"></i>${both(WORDS.after)}</p>`;
 

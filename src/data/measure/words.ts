@@ -1,5 +1,7 @@
 // The words of the data report in both languages. Layer: data (pure).
 
+import { escapeHtml } from './charts.ts';
+
 /** English, Chinese. */
 export type Words = readonly [en: string, zh: string];
 
@@ -29,4 +31,19 @@ export const WORDS = {
   counts: ['Counters', '计数'],
   share: ['share of bytes', '字节占比'],
   nothing: ['nothing', '无'],
+  fairness: ['Fairness: groups of people in the corpus', '公平性：语料中的人群'],
+  associations: ['Attributes that stand with a group notably more or less often', '与某一人群共现明显偏多或偏少的属性'],
+  read: ['Read after all stages', '处理后读取'],
+  sentences: ['sentences', '句'],
+  dimension: ['Dimension', '维度'],
+  group: ['Group', '人群'],
+  mentions: ['Mentions', '提及次数'],
+  shareOfDimension: ['share of the dimension', '该维度内占比'],
+  interval: ['95% interval', '95% 区间'],
+  attribute: ['Attribute', '属性'],
+  together: ['sentences with both', '共现句数'],
+  oddsRatio: ['odds ratio', '优势比'],
 } as const satisfies Readonly<Record<string, Words>>;
+
+/** Both languages; the page shows one of them. */
+export const bothLanguages = ([en, zh]: Words): string => `<span class="en">${escapeHtml(en)}</span><span class="zh">${escapeHtml(zh)}</span>`;
