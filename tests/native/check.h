@@ -35,10 +35,13 @@ struct Random {
   double normal() { return std::sqrt(-2 * std::log(1 - uniform())) * std::cos(6.283185307179586 * uniform()); }
 };
 
-// How many random cases to try: ThreadSanitizer is ten times slower, and what threads do depends little on shapes.
+// How many random cases to try: ThreadSanitizer is ten times slower, and what threads do depends little on shapes; under
+// AddressSanitizer half of them do, since every case also runs between guard pages.
 inline int rounds(int cases) {
 #ifdef __SANITIZE_THREAD__
   return cases / 10 + 1;
+#elif defined(__SANITIZE_ADDRESS__)
+  return cases / 2 + 1;
 #else
   return cases;
 #endif
