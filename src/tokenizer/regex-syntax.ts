@@ -4,6 +4,7 @@
 // Source: github.com/kkos/oniguruma doc/RE, docs.rs/fancy-regex.
 
 import { ConfigError } from '../base/errors.ts';
+import { TextScanner } from '../base/text-scanner.ts';
 import { caseFolded, classSet, complement, CODE_POINTS, intersection, union, type CharSet } from './char-set.ts';
 
 /** A parsed expression. */
@@ -61,53 +62,36 @@ export function parseRegex(source: string, dialect: RegexDialect = 'oniguruma'):
 }
 
 class Parser {
-  readonly #source: string;
+  readonly #text: TextScanner;
   readonly #dialect: RegexDialect;
-  #at = 0;
   #folds = false;
   #depth = 0;
 
   constructor(source: string, dialect: RegexDialect) {
-    this.#source = source;
+    this.#text = new TextScanner(source);
     this.#dialect = dialect;
   }
 
   whole(): Regex {
     const tree = this.#choice();
-    if (this.#at < this.#source.length) throw this.#error('a ")" without a "("');
+    if (!this.#text.isAtEnd) throw this.#error('a ")" without a "("');
     return tree;
   }
 
   #error(state: string): RegexError {
-    return new RegexError(`${state} at character ${this.#at}`);
-  }
-
-  #take(text: string): boolean {
-    if (!this.#source.startsWith(text, this.#at)) return false;
-    this.#at += text.length;
-    return true;
-  }
-
-  /** What a sticky pattern finds here, if it does. */
-  #match(pattern: RegExp): RegExpExecArray | null {
-    const sticky = new RegExp(pattern, 'y');
-    sticky.lastIndex = this.#at;
-    const found = sticky.exec(this.#source);
-    if (found !== null) this.#at += found[0].length;
-    return found;
+    return new RegexError(`${state} at character ${this.#text.at}`);
   }
 
   #next(): number {
-    const codePoint = this.#source.codePointAt(this.#at);
+    const codePoint = this.#text.next();
     if (codePoint === undefined) throw this.#error('an end too early');
-    this.#at += codePoint > 0xffff ? 2 : 1;
     return codePoint;
   }
 
   #choice(): Regex {
     if (++this.#depth > MAX_DEPTH) throw this.#error(`groups nested deeper than ${MAX_DEPTH}`);
     const folds = this.#folds, options = [this.#sequence()];
-    while (this.#take('|')) options.push(this.#sequence());
+    while (this.#text.take('|')) options.push(this.#sequence());
     this.#folds = folds; // `(?i)` holds to the end of its group
     this.#depth--;
     return options.length === 1 ? options[0]! : { kind: 'choice', options };
@@ -115,7 +99,7 @@ class Parser {
 
   #sequence(): Regex {
     const parts: Regex[] = [];
-    while (this.#at < this.#source.length && !'|)'.includes(this.#source[this.#at]!)) {
+    while (!this.#text.isAtEnd && !'|)'.includes(this.#text.peek()!)) {
       const atom = this.#atom();
       if (atom !== undefined) parts.push(this.#repeated(atom));
     }
@@ -125,7 +109,7 @@ class Parser {
   #repeated(atom: Regex): Regex {
     let body = atom;
     for (;;) {
-      const found = this.#match(/[*+?]|\{(\d*)(,?)(\d*)\}/);
+      const found = this.#text.match(/[*+?]|\{(\d*)(,?)(\d*)\}/);
       if (found === null) return body;
       const [text, low, comma, high] = found;
       let min = text === '+' ? 1 : 0, max = text === '?' ? 1 : Infinity;
@@ -137,21 +121,21 @@ class Parser {
       if (min > max || min > MAX_REPEATS || (max !== Infinity && max > MAX_REPEATS)) throw this.#error(`the count "${text}"`);
       if (body.kind === 'guard') throw this.#error('a repeated assertion');
       // In Oniguruma `{1,3}+` repeats what was repeated; in Rust and PCRE it is possessive.
-      const possessive = (!text.startsWith('{') || this.#dialect === 'tiktoken') && this.#take('+');
-      const lazy = !possessive && this.#take('?');
+      const possessive = (!text.startsWith('{') || this.#dialect === 'tiktoken') && this.#text.take('+');
+      const lazy = !possessive && this.#text.take('?');
       body = { kind: 'repeat', body, min, max, mode: possessive ? 'possessive' : lazy ? 'lazy' : 'greedy' };
     }
   }
 
   /** One character, class, group or assertion; nothing for a flag. */
   #atom(): Regex | undefined {
-    if (this.#take('(')) return this.#group();
-    if (this.#take('[')) return { kind: 'set', set: this.#fold(this.#bracket()) };
-    if (this.#take('.')) return { kind: 'set', set: complement(one(0x0a)) };
-    if (this.#take('$')) return { kind: 'guard', set: this.#dialect === 'oniguruma' ? one(0x0a) : NONE, atEnd: true };
-    if (this.#take(String.raw`\z`)) return { kind: 'guard', set: NONE, atEnd: true };
-    if (this.#source[this.#at] === '\\') return { kind: 'set', set: this.#fold(this.#escape()) };
-    if ('^*+?'.includes(this.#source[this.#at]!)) throw this.#error(`"${this.#source[this.#at]}", which is not supported there,`);
+    if (this.#text.take('(')) return this.#group();
+    if (this.#text.take('[')) return { kind: 'set', set: this.#fold(this.#bracket()) };
+    if (this.#text.take('.')) return { kind: 'set', set: complement(one(0x0a)) };
+    if (this.#text.take('$')) return { kind: 'guard', set: this.#dialect === 'oniguruma' ? one(0x0a) : NONE, atEnd: true };
+    if (this.#text.take(String.raw`\z`)) return { kind: 'guard', set: NONE, atEnd: true };
+    if (this.#text.peek() === '\\') return { kind: 'set', set: this.#fold(this.#escape()) };
+    if ('^*+?'.includes(this.#text.peek()!)) throw this.#error(`"${this.#text.peek()}", which is not supported there,`);
     return { kind: 'set', set: this.#fold(one(this.#next())) };
   }
 
@@ -160,25 +144,25 @@ class Parser {
   }
 
   #group(): Regex | undefined {
-    const flags = this.#match(/\?(i?)(-i)?([:)])/), folds = this.#folds;
+    const flags = this.#text.match(/\?(i?)(-i)?([:)])/), folds = this.#folds;
     if (flags !== null) {
       if (flags[1] === 'i') this.#folds = true;
       if (flags[2] !== undefined) this.#folds = false;
       if (flags[3] === ')') return undefined;
     } else {
-      const negative = this.#take('?!');
-      if (negative || this.#take('?=')) return this.#lookahead(negative);
-      if (this.#source[this.#at] === '?') throw this.#error('a group of a kind that is not supported');
+      const negative = this.#text.take('?!');
+      if (negative || this.#text.take('?=')) return this.#lookahead(negative);
+      if (this.#text.peek() === '?') throw this.#error('a group of a kind that is not supported');
     }
     const tree = this.#choice();
-    if (!this.#take(')')) throw this.#error('a "(" without its ")"');
+    if (!this.#text.take(')')) throw this.#error('a "(" without its ")"');
     this.#folds = folds;
     return tree;
   }
 
   #lookahead(negative: boolean): Regex {
     const body = this.#choice();
-    if (!this.#take(')')) throw this.#error('a "(" without its ")"');
+    if (!this.#text.take(')')) throw this.#error('a "(" without its ")"');
     const set = singleSet(body);
     if (set === undefined) throw this.#error('looking ahead further than one character, which is not supported,');
     return { kind: 'guard', set: negative ? complement(set) : set, atEnd: negative };
@@ -186,20 +170,20 @@ class Parser {
 
   /** An escape outside or inside brackets, at its backslash. */
   #escape(): CharSet {
-    const property = this.#match(/\\([pP])\{(\^?)(\w+(?:=\w+)?)\}/);
+    const property = this.#text.match(/\\([pP])\{(\^?)(\w+(?:=\w+)?)\}/);
     if (property !== null) {
       const set = this.#property(property[3]!);
       return (property[1] === 'P') !== (property[2] === '^') ? complement(set) : set;
     }
-    const short = this.#match(/\\([pP])([A-Z])/);
+    const short = this.#text.match(/\\([pP])([A-Z])/);
     if (short !== null) return classSet(`\\${short[1]}{${short[2]}}`);
-    const hex = this.#match(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|[xu]\{([0-9a-fA-F]{1,6})\})/);
+    const hex = this.#text.match(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|[xu]\{([0-9a-fA-F]{1,6})\})/);
     if (hex !== null) {
       const codePoint = parseInt(hex[1] ?? hex[2] ?? hex[3]!, 16);
       if (codePoint >= CODE_POINTS) throw this.#error('an escape that is no character');
       return one(codePoint);
     }
-    this.#at++;
+    this.#text.at++;
     const letter = String.fromCodePoint(this.#next());
     if (Object.hasOwn(CLASSES, letter)) return classSet(CLASSES[letter]!);
     if (Object.hasOwn(CONTROLS, letter)) return one(CONTROLS[letter]!);
@@ -223,10 +207,10 @@ class Parser {
   /** The rest of a class, behind its bracket. */
   #bracket(): CharSet {
     if (++this.#depth > MAX_DEPTH) throw this.#error(`classes nested deeper than ${MAX_DEPTH}`);
-    const negated = this.#take('^');
+    const negated = this.#text.take('^');
     let set: CharSet = NONE, all: CharSet = ANY;
-    for (let first = true; first || !this.#take(']'); first = false) {
-      if (this.#take('&&')) {
+    for (let first = true; first || !this.#text.take(']'); first = false) {
+      if (this.#text.take('&&')) {
         all = intersection(all, set);
         set = NONE;
       } else set = union(set, this.#member(first));
@@ -238,22 +222,22 @@ class Parser {
 
   /** A character, range, class or nested class inside brackets. */
   #member(first: boolean): CharSet {
-    const posix = this.#match(/\[:(\^?)(\w+):\]/);
+    const posix = this.#text.match(/\[:(\^?)(\w+):\]/);
     if (posix !== null) {
       if (!Object.hasOwn(POSIX, posix[2]!)) throw this.#error(`the unknown class "${posix[2]}"`);
       const set = classSet(POSIX[posix[2]!]!);
       return posix[1] === '^' ? complement(set) : set;
     }
-    if (!first && this.#take('[')) return this.#bracket();
-    if (first && this.#source.startsWith('[', this.#at)) {
-      this.#at++;
+    if (!first && this.#text.take('[')) return this.#bracket();
+    if (first && this.#text.startsWith('[')) {
+      this.#text.at++;
       return this.#bracket();
     }
-    const low = this.#source[this.#at] === '\\' ? this.#escape() : one(this.#next());
-    const isOne = low.length === 2 && low[1] === low[0]! + 1, after = this.#source[this.#at + 1];
-    if (!isOne || this.#source[this.#at] !== '-' || after === ']' || after === undefined) return low;
-    this.#at++;
-    const high = this.#source[this.#at] === '\\' ? this.#escape() : one(this.#next());
+    const low = this.#text.peek() === '\\' ? this.#escape() : one(this.#next());
+    const isOne = low.length === 2 && low[1] === low[0]! + 1, after = this.#text.peek(1);
+    if (!isOne || this.#text.peek() !== '-' || after === ']' || after === undefined) return low;
+    this.#text.at++;
+    const high = this.#text.peek() === '\\' ? this.#escape() : one(this.#next());
     if (high.length !== 2 || high[1] !== high[0]! + 1 || high[0]! < low[0]!) throw this.#error('a range that is none');
     return [low[0]!, high[1]!];
   }

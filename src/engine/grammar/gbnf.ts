@@ -2,6 +2,7 @@
 // Source: github.com/ggml-org/llama.cpp, grammars/README.md.
 
 import { FormatError } from '../../base/errors.ts';
+import { TextScanner } from '../../base/text-scanner.ts';
 import { characters, choice, repeat, rule, sequence, text, type Expression } from './expression.ts';
 
 const MAX_NESTING = 64;
@@ -18,23 +19,22 @@ export function parseGbnf(source: string): Map<string, Expression> {
 }
 
 class Parser {
-  readonly #source: string;
-  #at = 0;
+  readonly #text: TextScanner;
   #depth = 0;
   readonly #used = new Map<string, number>();
 
   constructor(source: string) {
-    this.#source = source;
+    this.#text = new TextScanner(source);
   }
 
   rules(): Map<string, Expression> {
     const rules = new Map<string, Expression>();
     this.#space(true);
-    while (this.#at < this.#source.length) {
+    while (!this.#text.isAtEnd) {
       const name = this.#name();
       if (name === undefined) throw this.#error('a rule was expected ("name ::= …")');
       this.#space(false);
-      if (!this.#take('::=')) throw this.#error(`"::=" was expected behind "${name}"`);
+      if (!this.#text.take('::=')) throw this.#error(`"::=" was expected behind "${name}"`);
       if (rules.has(name)) throw this.#error(`rule "${name}" is there twice`);
       this.#space(true);
       rules.set(name, this.#choice(false));
@@ -48,40 +48,26 @@ class Parser {
   }
 
   #error(state: string): FormatError {
-    return new FormatError(`Cannot read the grammar: ${state} at character ${this.#at}`, { path: 'grammar', offset: this.#at });
-  }
-
-  #take(token: string): boolean {
-    if (!this.#source.startsWith(token, this.#at)) return false;
-    this.#at += token.length;
-    return true;
-  }
-
-  #match(pattern: RegExp): RegExpExecArray | null {
-    const sticky = new RegExp(pattern, 'y');
-    sticky.lastIndex = this.#at;
-    const found = sticky.exec(this.#source);
-    if (found !== null) this.#at += found[0].length;
-    return found;
+    return new FormatError(`Cannot read the grammar: ${state} at character ${this.#text.at}`, { path: 'grammar', offset: this.#text.at });
   }
 
   /** White space and comments; over line ends only where a rule cannot end there. */
   #space(overLines: boolean): void {
-    this.#match(overLines ? /(?:[ \t\r\n]|#[^\n]*)*/ : /(?:[ \t]|#[^\n]*)*/);
+    this.#text.match(overLines ? /(?:[ \t\r\n]|#[^\n]*)*/ : /(?:[ \t]|#[^\n]*)*/);
   }
 
   #name(): string | undefined {
-    return this.#match(/[a-zA-Z0-9_-]+/)?.[0];
+    return this.#text.match(/[a-zA-Z0-9_-]+/)?.[0];
   }
 
   #choice(nested: boolean): Expression {
     if (++this.#depth > MAX_NESTING) throw this.#error(`groups are nested deeper than ${MAX_NESTING}`);
     const options = [this.#sequence(nested)];
     for (;;) {
-      const before = this.#at;
+      const before = this.#text.at;
       this.#space(true); // a line may begin with its "|"
-      if (!this.#take('|')) {
-        if (!nested) this.#at = before;
+      if (!this.#text.take('|')) {
+        if (!nested) this.#text.at = before;
         break;
       }
       this.#space(true);
@@ -104,7 +90,7 @@ class Parser {
   #repeated(atom: Expression): Expression {
     let body = atom;
     for (;;) {
-      const found = this.#match(/[*+?]|\{\s*(\d*)\s*(,?)\s*(\d*)\s*\}/);
+      const found = this.#text.match(/[*+?]|\{\s*(\d*)\s*(,?)\s*(\d*)\s*\}/);
       if (found === null) return body;
       const [token, low, comma, high] = found;
       let min = token === '+' ? 1 : 0, max = token === '?' ? 1 : Infinity;
@@ -119,42 +105,42 @@ class Parser {
   }
 
   #atom(): Expression | undefined {
-    if (this.#take('"')) return this.#literal();
-    if (this.#take('[')) return this.#set();
-    if (this.#take('.')) return characters(0, LAST);
-    if (this.#take('(')) {
+    if (this.#text.take('"')) return this.#literal();
+    if (this.#text.take('[')) return this.#set();
+    if (this.#text.take('.')) return characters(0, LAST);
+    if (this.#text.take('(')) {
       this.#space(true);
       const body = this.#choice(true);
       this.#space(true);
-      if (!this.#take(')')) throw this.#error('a "(" has no ")"');
+      if (!this.#text.take(')')) throw this.#error('a "(" has no ")"');
       return body;
     }
-    const offset = this.#at, name = this.#name();
+    const offset = this.#text.at, name = this.#name();
     if (name === undefined) return undefined;
-    const behind = this.#at;
+    const behind = this.#text.at;
     this.#space(true);
-    if (this.#source.startsWith('::=', this.#at)) { // the next rule, after a "|" or "::=" with nothing behind it
-      this.#at = offset;
+    if (this.#text.startsWith('::=')) { // the next rule, after a "|" or "::=" with nothing behind it
+      this.#text.at = offset;
       return undefined;
     }
-    this.#at = behind;
+    this.#text.at = behind;
     if (!this.#used.has(name)) this.#used.set(name, offset);
     return rule(name);
   }
 
   #literal(): Expression {
     let value = '';
-    while (!this.#take('"')) value += String.fromCodePoint(this.#character());
+    while (!this.#text.take('"')) value += String.fromCodePoint(this.#character());
     return text(value);
   }
 
   #set(): Expression {
-    const negated = this.#take('^'), pairs: [number, number][] = [];
-    while (!this.#take(']')) {
+    const negated = this.#text.take('^'), pairs: [number, number][] = [];
+    while (!this.#text.take(']')) {
       const low = this.#character();
       let high = low;
-      if (this.#source[this.#at] === '-' && this.#source[this.#at + 1] !== ']') {
-        this.#at++;
+      if (this.#text.peek() === '-' && this.#text.peek(1) !== ']') {
+        this.#text.at++;
         high = this.#character();
       }
       if (high < low) throw this.#error('a range ends before it begins');
@@ -173,18 +159,17 @@ class Parser {
 
   /** One character, or an escape. */
   #character(): number {
-    const hex = this.#match(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/);
+    const hex = this.#text.match(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/);
     if (hex !== null) {
       const c = parseInt(hex[1] ?? hex[2] ?? hex[3]!, 16);
       if (c > LAST || (c >= 0xd800 && c < 0xe000)) throw this.#error('an escape is no character');
       return c;
     }
-    const escape = this.#match(/\\([nrt"\\[\]-])/);
+    const escape = this.#text.match(/\\([nrt"\\[\]-])/);
     if (escape !== null) return { n: 10, r: 13, t: 9 }[escape[1]!] ?? escape[1]!.charCodeAt(0);
-    if (this.#source[this.#at] === '\\') throw this.#error('an escape is unknown');
-    const c = this.#source.codePointAt(this.#at);
+    if (this.#text.peek() === '\\') throw this.#error('an escape is unknown');
+    const c = this.#text.next();
     if (c === undefined) throw this.#error('the grammar ends inside quotes or brackets');
-    this.#at += c > 0xffff ? 2 : 1;
     return c;
   }
 }

@@ -3,6 +3,7 @@
 // Source: ECMA-262, section 22.2.1 (with the flag u).
 
 import { ConfigError } from '../../base/errors.ts';
+import { TextScanner } from '../../base/text-scanner.ts';
 import { classSet, complement, union, type CharSet } from '../../tokenizer/char-set.ts';
 import { determinise, LAST_CHARACTER, Nfa, type Dfa } from './dfa.ts';
 
@@ -40,49 +41,33 @@ export function regexDfa(source: string, search = false): Dfa {
 }
 
 class Parser {
-  readonly #source: string;
-  #at = 0;
+  readonly #text: TextScanner;
   #depth = 0;
 
   constructor(source: string) {
-    this.#source = source;
+    this.#text = new TextScanner(source);
   }
 
   whole(): Piece {
     const piece = this.#choice();
-    if (this.#at < this.#source.length) throw this.#error('a ")" without a "("');
+    if (!this.#text.isAtEnd) throw this.#error('a ")" without a "("');
     return piece;
   }
 
   #error(state: string): ConfigError {
-    return new ConfigError(`Cannot use the expression ${JSON.stringify(this.#source.slice(0, 200))}: ${state} at character ${this.#at}`);
-  }
-
-  #take(text: string): boolean {
-    if (!this.#source.startsWith(text, this.#at)) return false;
-    this.#at += text.length;
-    return true;
-  }
-
-  #match(pattern: RegExp): RegExpExecArray | null {
-    const sticky = new RegExp(pattern, 'y');
-    sticky.lastIndex = this.#at;
-    const found = sticky.exec(this.#source);
-    if (found !== null) this.#at += found[0].length;
-    return found;
+    return new ConfigError(`Cannot use the expression ${JSON.stringify(this.#text.source.slice(0, 200))}: ${state} at character ${this.#text.at}`);
   }
 
   #next(): number {
-    const c = this.#source.codePointAt(this.#at);
+    const c = this.#text.next();
     if (c === undefined) throw this.#error('an end too early');
-    this.#at += c > 0xffff ? 2 : 1;
     return c;
   }
 
   #choice(): Piece {
     if (++this.#depth > MAX_NESTING) throw this.#error(`groups nested deeper than ${MAX_NESTING}`);
     const options = [this.#sequence()];
-    while (this.#take('|')) options.push(this.#sequence());
+    while (this.#text.take('|')) options.push(this.#sequence());
     this.#depth--;
     return (nfa, from, to) => {
       for (const option of options) option(nfa, from, to);
@@ -91,7 +76,7 @@ class Parser {
 
   #sequence(): Piece {
     const parts: Piece[] = [];
-    while (this.#at < this.#source.length && !'|)'.includes(this.#source[this.#at]!)) parts.push(this.#repeated(this.#atom()));
+    while (!this.#text.isAtEnd && !'|)'.includes(this.#text.peek()!)) parts.push(this.#repeated(this.#atom()));
     return (nfa, from, to) => {
       let at = from;
       for (const part of parts) {
@@ -104,7 +89,7 @@ class Parser {
   }
 
   #repeated(body: Piece): Piece {
-    const found = this.#match(/[*+?]|\{(\d+)(,?)(\d*)\}/);
+    const found = this.#text.match(/[*+?]|\{(\d+)(,?)(\d*)\}/);
     if (found === null) return body;
     const [text, low, comma, high] = found;
     let min = text === '+' ? 1 : 0, max = text === '?' ? 1 : Infinity;
@@ -113,8 +98,8 @@ class Parser {
       max = comma === '' ? min : high === '' ? Infinity : Number(high);
     }
     if (min > max || min > MAX_COUNT || (max !== Infinity && max > MAX_COUNT)) throw this.#error(`the count "${text}"`);
-    this.#take('?'); // lazy or not, the same strings match
-    if (this.#match(/[*+?]/) !== null) throw this.#error('a repeated count');
+    this.#text.take('?'); // lazy or not, the same strings match
+    if (this.#text.match(/[*+?]/) !== null) throw this.#error('a repeated count');
     return (nfa, from, to) => {
       let at = nfa.state();
       nfa.empties[from]!.push({ to: at, when: 'always' });
@@ -134,29 +119,29 @@ class Parser {
   }
 
   #atom(): Piece {
-    if (this.#take('^')) return (nfa, from, to) => void nfa.empties[from]!.push({ to, when: 'begin' });
-    if (this.#take('$')) return (nfa, from, to) => void nfa.empties[from]!.push({ to, when: 'end' });
-    if (this.#take('(')) return this.#group();
-    if (this.#take('[')) return setPiece(this.#bracket());
-    if (this.#take('.')) return setPiece(complement(LINE_ENDS));
-    if (this.#source[this.#at] === '\\') return setPiece(this.#escape(false));
-    if ('*+?'.includes(this.#source[this.#at]!)) throw this.#error(`nothing to repeat`);
+    if (this.#text.take('^')) return (nfa, from, to) => void nfa.empties[from]!.push({ to, when: 'begin' });
+    if (this.#text.take('$')) return (nfa, from, to) => void nfa.empties[from]!.push({ to, when: 'end' });
+    if (this.#text.take('(')) return this.#group();
+    if (this.#text.take('[')) return setPiece(this.#bracket());
+    if (this.#text.take('.')) return setPiece(complement(LINE_ENDS));
+    if (this.#text.peek() === '\\') return setPiece(this.#escape(false));
+    if ('*+?'.includes(this.#text.peek()!)) throw this.#error(`nothing to repeat`);
     return setPiece(one(this.#next()));
   }
 
   #group(): Piece {
-    if (this.#source[this.#at] === '?' && this.#match(/\?:|\?<[A-Za-z_$][\w$]*>/) === null) {
-      const looks = /^\?<?[=!]/.test(this.#source.slice(this.#at));
+    if (this.#text.peek() === '?' && this.#text.match(/\?:|\?<[A-Za-z_$][\w$]*>/) === null) {
+      const looks = /^\?<?[=!]/.test(this.#text.source.slice(this.#text.at));
       throw this.#error(looks ? 'looking around ("(?=", "(?!", "(?<=", "(?<!"), which is not supported,' : 'a group of a kind that is not supported');
     }
     const body = this.#choice();
-    if (!this.#take(')')) throw this.#error('a "(" without its ")"');
+    if (!this.#text.take(')')) throw this.#error('a "(" without its ")"');
     return body;
   }
 
   /** At a backslash. */
   #escape(inClass: boolean): CharSet {
-    const property = this.#match(/\\([pP])\{(\w+(?:=\w+)?)\}/);
+    const property = this.#text.match(/\\([pP])\{(\w+(?:=\w+)?)\}/);
     if (property !== null) {
       try {
         return classSet(property[0]);
@@ -164,17 +149,17 @@ class Parser {
         throw cause instanceof SyntaxError ? this.#error(`the unknown property "${property[2]}"`) : cause;
       }
     }
-    const pair = this.#match(/\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})/);
+    const pair = this.#text.match(/\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})/);
     if (pair !== null) return one(String.fromCharCode(parseInt(pair[1]!, 16), parseInt(pair[2]!, 16)).codePointAt(0)!);
-    const hex = this.#match(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\})/);
+    const hex = this.#text.match(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\})/);
     if (hex !== null) {
       const c = parseInt(hex[1] ?? hex[2] ?? hex[3]!, 16);
       if (c > LAST_CHARACTER) throw this.#error('an escape that is no character');
       return one(c);
     }
-    const control = this.#match(/\\c([A-Za-z])/);
+    const control = this.#text.match(/\\c([A-Za-z])/);
     if (control !== null) return one(control[1]!.charCodeAt(0) & 31);
-    this.#at++;
+    this.#text.at++;
     const letter = String.fromCodePoint(this.#next());
     switch (letter) {
       case 'd':
@@ -201,16 +186,16 @@ class Parser {
 
   /** The rest of a class, behind its bracket. */
   #bracket(): CharSet {
-    const negated = this.#take('^');
+    const negated = this.#text.take('^');
     let set: CharSet = [];
-    while (!this.#take(']')) {
-      const low = this.#member(), next = this.#source[this.#at + 1];
+    while (!this.#text.take(']')) {
+      const low = this.#member(), next = this.#text.peek(1);
       const isOne = low.length === 2 && low[1] === low[0]! + 1;
-      if (!isOne || this.#source[this.#at] !== '-' || next === ']' || next === undefined) {
+      if (!isOne || this.#text.peek() !== '-' || next === ']' || next === undefined) {
         set = union(set, low);
         continue;
       }
-      this.#at++;
+      this.#text.at++;
       const high = this.#member();
       if (high.length !== 2 || high[1] !== high[0]! + 1 || high[0]! < low[0]!) throw this.#error('a range that is none');
       set = union(set, [low[0]!, high[1]!]);
@@ -219,7 +204,7 @@ class Parser {
   }
 
   #member(): CharSet {
-    return this.#source[this.#at] === '\\' ? this.#escape(true) : one(this.#next());
+    return this.#text.peek() === '\\' ? this.#escape(true) : one(this.#next());
   }
 }
 
