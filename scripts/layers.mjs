@@ -29,7 +29,7 @@ const LAYERS = [
 /** Folders without any `node:` import, and those without one outside their file access. */
 const PURE = ['core', 'search', 'nn', 'base', 'tokenizer', 'models'];
 const FILE_ACCESS = {
-  base: ['durable', 'lock'],
+  base: ['durable', 'lock', 'read-file'],
   tokenizer: ['files', 'train-parallel', 'count-worker', 'chat-template', 'chat-template-files', 'chat-template-process'],
   models: ['gguf-file', 'hub', 'hub-download', 'model-folder', 'readable-file', 'weight-files'],
 };

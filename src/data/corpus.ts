@@ -2,10 +2,11 @@
 // corpus.json is written last and holds the size and hash of the others, so that an unfinished or mixed-up folder is noticed.
 
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { storageError, writeDurable } from '../base/durable.ts';
 import { FormatError } from '../base/errors.ts';
+import { openToRead } from '../base/read-file.ts';
 import type { Document } from './document.ts';
 import type { CorpusReport } from './report.ts';
 import { parseDocument } from './spool.ts';
@@ -136,12 +137,7 @@ export class Corpus {
 
 /** A file in chunks; each is overwritten by the next. */
 function* readChunks(path: string): Generator<Buffer> {
-  let fd: number;
-  try {
-    fd = openSync(path, 'r');
-  } catch (cause) {
-    throw storageError('open the documents', path, cause);
-  }
+  const fd = openToRead('open the documents', path);
   try {
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
     for (;;) {

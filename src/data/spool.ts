@@ -2,8 +2,9 @@
 // The pipeline's working memory: what must see all documents (near-copies, the split) keeps a few hundred bytes a document in
 // memory, and reads a text again when it needs it. The lines are those of the finished corpus.
 
-import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import { storageError, writeAll } from '../base/durable.ts';
+import { readInto } from '../base/read-file.ts';
 import type { Document } from './document.ts';
 
 /** What stays in memory of a document. */
@@ -49,15 +50,8 @@ export class Spool {
   line(index: number): Buffer {
     this.#flush();
     const { offset, length } = this.entries[index]!, line = Buffer.allocUnsafe(length);
-    try {
-      for (let done = 0; done < length;) {
-        const read = readSync(this.#fd, line, done, length - done, offset + done);
-        if (read === 0) throw Object.assign(new Error('the file ends'), { code: 'EIO' });
-        done += read;
-      }
-    } catch (cause) {
-      throw storageError('read the working file', this.#path, cause);
-    }
+    const read = readInto(this.#fd, line, offset, 'read the working file', this.#path);
+    if (read < length) throw storageError('read the working file', this.#path, Object.assign(new Error('the file ends'), { code: 'EIO' }));
     return line;
   }
 

@@ -3,10 +3,11 @@
 // the operating system's cache does the rest. Either way nothing grows with the size of the data but the document table.
 
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { storageError } from '../base/durable.ts';
 import { ConfigError, FormatError } from '../base/errors.ts';
+import { openToRead, readInto } from '../base/read-file.ts';
 import { assertLittleEndian, decodeHeader, documentTableOffset, SHARD_HEADER_BYTES, SHARD_VERSION, shardBytes, type ShardHeader, type TokenArray } from './shard-format.ts';
 import { MANIFEST_NAME, type ShardManifest } from './shard-writer.ts';
 
@@ -235,12 +236,7 @@ function readManifest(path: string): ShardManifest {
 }
 
 function openShard(path: string, first: number, manifest: ShardManifest, contentHash: string, options: OpenOptions): Shard {
-  let fd: number;
-  try {
-    fd = openSync(path, 'r');
-  } catch (cause) {
-    throw storageError('open the token shard', path, cause);
-  }
+  const fd = openToRead('open the token shard', path);
   try {
     const { size } = fstatSync(fd);
     const head = new Uint8Array(Math.min(size, SHARD_HEADER_BYTES));
@@ -286,14 +282,6 @@ function verifyContent(fd: number, header: ShardHeader, size: number, path: stri
 
 /** Fills `bytes` from the file. @throws {FormatError} where the file ends first */
 function readExactly(fd: number, bytes: Uint8Array, position: number, path: string): void {
-  for (let done = 0; done < bytes.length;) {
-    let read: number;
-    try {
-      read = readSync(fd, bytes, done, bytes.length - done, position + done);
-    } catch (cause) {
-      throw storageError('read the token shard', path, cause);
-    }
-    if (read === 0) throw damaged(path, position + done, 'it ends too early');
-    done += read;
-  }
+  const read = readInto(fd, bytes, position, 'read the token shard', path);
+  if (read < bytes.length) throw damaged(path, position + read, 'it ends too early');
 }

@@ -1,14 +1,12 @@
 // A file that is read at many places: through a mapping where there is one, else by reads. Layer: models (file access).
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { storageError } from '../base/durable.ts';
+import { closeSync, fstatSync } from 'node:fs';
+
 import { CapacityError, StorageError } from '../base/errors.ts';
+import { openToRead, readInto } from '../base/read-file.ts';
 
 /** A file's bytes without reading them (an executor's `mmap`). They must not be written to. */
 export type MapFile = (path: string) => Uint8Array;
-
-/** One read takes at most so much: Node.js refuses more than 2 GiB. */
-const MAX_READ_BYTES = 2 ** 30;
 
 export class ReadableFile {
   readonly path: string;
@@ -19,11 +17,7 @@ export class ReadableFile {
   /** @throws {StorageError} if it cannot be opened */
   constructor(path: string) {
     this.path = path;
-    try {
-      this.#fd = openSync(path, 'r');
-    } catch (cause) {
-      throw storageError('read', path, cause);
-    }
+    this.#fd = openToRead('read', path);
     this.size = fstatSync(this.#fd).size;
   }
 
@@ -53,15 +47,6 @@ export class ReadableFile {
   }
 
   #fill(bytes: Uint8Array, position: number): void {
-    for (let done = 0; done < bytes.length;) {
-      let count: number;
-      try {
-        count = readSync(this.#fd, bytes, done, Math.min(bytes.length - done, MAX_READ_BYTES), position + done);
-      } catch (cause) {
-        throw storageError('read', this.path, cause);
-      }
-      if (count === 0) throw new StorageError(`Cannot read "${this.path}": it became shorter while it was read.`, { path: this.path });
-      done += count;
-    }
+    if (readInto(this.#fd, bytes, position, 'read', this.path) < bytes.length) throw new StorageError(`Cannot read "${this.path}": it became shorter while it was read.`, { path: this.path });
   }
 }

@@ -1,8 +1,9 @@
 // Pairs of numbers, sorted and each once, in bounded memory: runs on disk are merged. Layer: data (file access).
 
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { storageError, writeDurable } from '../../base/durable.ts';
+import { writeDurable } from '../../base/durable.ts';
+import { openToRead, readInto } from '../../base/read-file.ts';
 
 const LEAST = 2 ** 12;
 
@@ -94,7 +95,7 @@ class Run {
   constructor(path: string, block: number) {
     this.#path = path;
     this.#block = new BigUint64Array(block);
-    this.#fd = openSync(path, 'r');
+    this.#fd = openToRead('read the working file', path);
     this.#fill();
   }
 
@@ -111,14 +112,7 @@ class Run {
   }
 
   #fill(): void {
-    try {
-      const bytes = new Uint8Array(this.#block.buffer);
-      let length = 0;
-      for (let read = 1; read > 0 && length < bytes.length; length += read) read = readSync(this.#fd, bytes, length, bytes.length - length, null);
-      this.#held = Math.floor(length / 8);
-      this.#at = 0;
-    } catch (cause) {
-      throw storageError('read the working file', this.#path, cause);
-    }
+    this.#held = Math.floor(readInto(this.#fd, new Uint8Array(this.#block.buffer), null, 'read the working file', this.#path) / 8);
+    this.#at = 0;
   }
 }

@@ -1,8 +1,9 @@
 // Files of 32-bit words, which indexes are made of: written in blocks, read in chunks or at a place. Layer: data (file access).
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { DurableFile, storageError } from '../../base/durable.ts';
+import { closeSync, fstatSync } from 'node:fs';
+import { DurableFile } from '../../base/durable.ts';
 import { FormatError } from '../../base/errors.ts';
+import { openToRead, readInto } from '../../base/read-file.ts';
 
 /** Writes words; nothing is there before `commit`. */
 export class WordWriter {
@@ -48,22 +49,15 @@ export class WordFile {
 
   constructor(path: string) {
     this.path = path;
-    try {
-      this.#fd = openSync(path, 'r');
-    } catch (cause) {
-      throw storageError('read the index', path, cause);
-    }
+    this.#fd = openToRead('read the index', path);
     this.length = Math.floor(fstatSync(this.#fd).size / 4);
   }
 
   /** Fills `out` from word `position` on. */
   read(out: Uint32Array, position: number): void {
     const bytes = new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
-    for (let done = 0; done < bytes.length;) {
-      const read = readSync(this.#fd, bytes, done, bytes.length - done, 4 * position + done);
-      if (read === 0) throw new FormatError(`Cannot read the index "${this.path}": it ends too early. Delete the folder "work" and build again.`, { path: this.path, offset: 4 * position + done });
-      done += read;
-    }
+    const read = readInto(this.#fd, bytes, 4 * position, 'read the index', this.path);
+    if (read < bytes.length) throw new FormatError(`Cannot read the index "${this.path}": it ends too early. Delete the folder "work" and build again.`, { path: this.path, offset: 4 * position + read });
   }
 
   close(): void {

@@ -1,14 +1,10 @@
 // Bar charts as SVG, in colours of the page. Layer: data (pure).
 
+import { compact } from '../../base/progress.ts';
+
 /** Text that is safe between tags and in attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-}
-
-/** A number as people read it. */
-export function short(value: number): string {
-  for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e3]] as const) if (value >= size) return `${(value / size).toFixed(value >= 100 * size ? 0 : 1)} ${unit}`;
-  return Number.isInteger(value) ? String(value) : value.toFixed(2);
 }
 
 /** A row of a chart: one value, or two to compare. */
@@ -24,7 +20,7 @@ export function barChart(bars: readonly Bar[], title: string): string {
     rows.push(`<text x="${LABEL - 8}" y="${y + 13}" text-anchor="end" class="label">${escapeHtml(name.length > 28 ? `${name.slice(0, 27)}…` : name)}<title>${escapeHtml(name)}</title></text>`);
     for (const [i, value] of values.entries()) {
       const width = Math.max(value > 0 ? 1 : 0, (value / most) * WIDTH);
-      rows.push(`<rect x="${LABEL}" y="${y + 2}" width="${width.toFixed(1)}" height="${ROW - 5}" class="s${i}"/><text x="${(LABEL + width + 5).toFixed(1)}" y="${y + 13}" class="value">${short(value)}</text>`);
+      rows.push(`<rect x="${LABEL}" y="${y + 2}" width="${width.toFixed(1)}" height="${ROW - 5}" class="s${i}"/><text x="${(LABEL + width + 5).toFixed(1)}" y="${y + 13}" class="value">${compact(value)}</text>`);
       y += ROW;
     }
     y += 4;

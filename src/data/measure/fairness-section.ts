@@ -1,7 +1,8 @@
 // The fairness section of the data report: which groups are named how often, and what stands beside them. Layer: data (pure).
 
+import { compact } from '../../base/progress.ts';
 import type { Association, FairnessReport, Representation } from '../clean/fairness.ts';
-import { escapeHtml, short } from './charts.ts';
+import { escapeHtml } from './charts.ts';
 import { bothLanguages, WORDS } from './words.ts';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
@@ -11,7 +12,7 @@ const name = (text: string): string => `<code>${escapeHtml(text)}</code>`;
 export function fairnessSection({ documents, sentences, representation, associations, notes }: FairnessReport): string {
   const named = representation.filter(({ mentions }) => mentions > 0), notable = associations.filter(({ notable }) => notable);
   const body = named.length === 0 ? `<p class="dim">${bothLanguages(WORDS.nothing)}</p>` : `${representationTable(named)}<h3>${bothLanguages(WORDS.associations)}</h3>${notable.length === 0 ? `<p class="dim">${bothLanguages(WORDS.nothing)}</p>` : associationTable(notable)}`;
-  const read = `<p class="dim">${bothLanguages(WORDS.read)}: ${short(documents)} ${bothLanguages(WORDS.documents)}, ${short(sentences)} ${bothLanguages(WORDS.sentences)}</p>`;
+  const read = `<p class="dim">${bothLanguages(WORDS.read)}: ${compact(documents)} ${bothLanguages(WORDS.documents)}, ${compact(sentences)} ${bothLanguages(WORDS.sentences)}</p>`;
   return `<section><h2>${bothLanguages(WORDS.fairness)}</h2>${read}${body}<ul class="dim">${notes.map((note) => `<li>${escapeHtml(note)}</li>`).join('')}</ul></section>`;
 }
 

@@ -1,8 +1,9 @@
 // The data report as one page: no scripts or styles from elsewhere, light and dark, English and Chinese. Layer: data (pure).
 
+import { compact } from '../../base/progress.ts';
 import type { Drop } from '../report.ts';
 import type { PipelineReport } from '../pipeline/finish.ts';
-import { barChart, columnChart, escapeHtml, short, type Bar } from './charts.ts';
+import { barChart, columnChart, escapeHtml, type Bar } from './charts.ts';
 import { bothLanguages as both, WORDS, type Words } from './words.ts';
 
 /** What a page shows beside the pipeline's own account. */
@@ -52,20 +53,20 @@ export function reportPage(report: PipelineReport, extras: ReportExtras = {}): s
 
 function cards({ before, after, drops }: PipelineReport, { tokens }: ReportExtras): string {
   const card = (words: Words, value: string, note: string): string => `<div class="card">${both(words)}<b>${value}</b><small>${note}</small></div>`;
-  const of = (part: number, whole: number): string => `${(100 * part / Math.max(1, whole)).toFixed(1)}% ${both(WORDS.kept)} / ${short(whole)}`;
+  const of = (part: number, whole: number): string => `${(100 * part / Math.max(1, whole)).toFixed(1)}% ${both(WORDS.kept)} / ${compact(whole)}`;
   const copies = Object.entries(drops).filter(([rule]) => /^(exact|near|substrings)(\/|$)/.test(rule)).reduce((sum, [, { bytes }]) => sum + bytes, 0);
   return [
-    card(WORDS.documents, short(after.documents), of(after.documents, before.documents)),
-    card(WORDS.bytes, short(after.bytes), of(after.bytes, before.bytes)),
-    ...tokens === undefined ? [] : [card(WORDS.tokens, short(tokens.train), `${both(WORDS.train)}; ${short(tokens.validation)} ${both(WORDS.validation)}`)],
-    card(WORDS.copies, short(copies), `${(100 * copies / Math.max(1, before.bytes)).toFixed(1)}% ${both(WORDS.share)}`),
+    card(WORDS.documents, compact(after.documents), of(after.documents, before.documents)),
+    card(WORDS.bytes, compact(after.bytes), of(after.bytes, before.bytes)),
+    ...tokens === undefined ? [] : [card(WORDS.tokens, compact(tokens.train), `${both(WORDS.train)}; ${compact(tokens.validation)} ${both(WORDS.validation)}`)],
+    card(WORDS.copies, compact(copies), `${(100 * copies / Math.max(1, before.bytes)).toFixed(1)}% ${both(WORDS.share)}`),
   ].join('');
 }
 
 function lengths({ before, after }: PipelineReport): string {
   const count = Math.max(before.lengths.length, after.lengths.length), first = before.lengths.findIndex((value) => value > 0);
   const columns: Bar[] = [];
-  for (let i = Math.max(0, first); i < count; i++) columns.push({ name: short(2 ** i).replace(' ', ''), values: [before.lengths[i] ?? 0, after.lengths[i] ?? 0] });
+  for (let i = Math.max(0, first); i < count; i++) columns.push({ name: compact(2 ** i).replace(' ', ''), values: [before.lengths[i] ?? 0, after.lengths[i] ?? 0] });
   return columnChart(columns, WORDS.lengths[0]);
 }
 
@@ -81,7 +82,7 @@ function rules(table: Readonly<Record<string, Drop>>, total: number): string {
   const entries = Object.entries(table).sort(([a, x], [b, y]) => y.bytes - x.bytes || y.count - x.count || (a < b ? -1 : 1));
   if (entries.length === 0) return `<p class="dim">${both(WORDS.nothing)}</p>`;
   const rows = entries.map(([rule, { count, bytes, samples }]) =>
-    `<tr><td><code>${escapeHtml(rule)}</code></td><td class="n">${short(count)}</td><td class="n">${short(bytes)}</td><td class="n">${(100 * bytes / Math.max(1, total)).toFixed(2)}%</td><td><small>${
+    `<tr><td><code>${escapeHtml(rule)}</code></td><td class="n">${compact(count)}</td><td class="n">${compact(bytes)}</td><td class="n">${(100 * bytes / Math.max(1, total)).toFixed(2)}%</td><td><small>${
       samples.map(({ path, detail }) => `<code>${escapeHtml(path)}</code> ${escapeHtml(detail)}`).join('<br>')
     }</small></td></tr>`
   );

@@ -63,5 +63,11 @@ export function readGzipLines(path: string): unknown[] {
     throw storageError('read', path, cause);
   }
   if (bytes.length === 0) return [];
-  return gunzipSync(bytes).toString().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as unknown);
+  const lines = gunzipSync(bytes), values: unknown[] = [];
+  for (let from = 0, to: number; from < lines.length; from = to + 1) { // line by line: all of it may be longer than a string can be
+    to = lines.indexOf(10, from);
+    if (to < 0) to = lines.length;
+    if (to > from) values.push(JSON.parse(lines.toString('utf8', from, to)));
+  }
+  return values;
 }

@@ -8,6 +8,7 @@ import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DurableFile, storageError, writeDurable } from '../../base/durable.ts';
 import { FormatError } from '../../base/errors.ts';
+import { openToRead, readInto } from '../../base/read-file.ts';
 import type { Document } from '../document.ts';
 import { ContentKey } from '../exact-copies.ts';
 import type { Tally } from './tally.ts';
@@ -118,12 +119,7 @@ export class PartWriter {
 
 /** Heads with their texts, as JSON strings still, in order. */
 export function* readLines(path: string): Generator<{ n: number; head: Buffer; text: Buffer }> {
-  let fd: number;
-  try {
-    fd = openSync(path, 'r');
-  } catch (cause) {
-    throw storageError('read the part', path, cause);
-  }
+  const fd = openToRead('read the part', path);
   try {
     let buffer = Buffer.allocUnsafe(READ_BYTES), held = 0, n = 0;
     for (;;) {
@@ -185,11 +181,8 @@ export class PartReader {
 
   #bytes(n: number): Buffer {
     const from = this.#offsets[n]!, length = (this.#offsets[n + 1] ?? this.#size) - from, bytes = Buffer.allocUnsafe(length);
-    for (let done = 0; done < length;) {
-      const read = readSync(this.#fd, bytes, done, length - done, from + done);
-      if (read === 0) throw new FormatError(`Cannot read the part "${this.path}": it ends inside document ${n}. Delete the folder "work" and build again.`, { path: this.path, offset: from + done });
-      done += read;
-    }
+    const read = readInto(this.#fd, bytes, from, 'read the part', this.path);
+    if (read < length) throw new FormatError(`Cannot read the part "${this.path}": it ends inside document ${n}. Delete the folder "work" and build again.`, { path: this.path, offset: from + read });
     return bytes;
   }
 
