@@ -146,7 +146,7 @@ export class AnswerParser {
  *
  * @param tools where nothing but the text itself says that it is a call, one that names another tool is none
  */
-export function readCalls(text: string, tools?: readonly Tool[]): { name: string; arguments: string }[] | undefined {
+function readCalls(text: string, tools?: readonly Tool[]): { name: string; arguments: string }[] | undefined {
   const named = /^\s*([\w.-]{1,128})\s*(?:\[CALL_ID\]\w*)?\[ARGS\]\s*(\{[\s\S]*\})\s*$/.exec(text);
   if (named !== null) return isJson(named[2]!) ? [{ name: named[1]!, arguments: named[2]! }] : undefined;
   const values = jsonValues(text);

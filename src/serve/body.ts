@@ -30,7 +30,7 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
 }
 
 /** A path as people write it: `messages[0].content`. */
-export function fieldName(path: readonly PropertyKey[]): string {
+function fieldName(path: readonly PropertyKey[]): string {
   return path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`)).join('');
 }
 

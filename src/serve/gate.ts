@@ -27,7 +27,7 @@ export function isAllowedOrigin(origin: string, host: string | undefined, { allo
 }
 
 /** What a client shows: OpenAI's and Ollama's way, or Anthropic's. */
-export function shownKey(c: ServerContext): string | undefined {
+function shownKey(c: ServerContext): string | undefined {
   return /^Bearer\s+(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? c.req.header('x-api-key');
 }
 

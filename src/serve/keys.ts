@@ -21,7 +21,7 @@ const keySchema = z.strictObject({
   expires: z.iso.datetime().optional(),
 });
 
-export const keyFileSchema = z.strictObject({ keys: z.array(keySchema).max(100_000) });
+const keyFileSchema = z.strictObject({ keys: z.array(keySchema).max(100_000) });
 
 /** A key as its file has it: its hash, never itself. */
 export type KeyRecord = z.infer<typeof keySchema>;

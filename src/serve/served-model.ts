@@ -49,7 +49,7 @@ export interface ServedModel {
 const TURN_ENDS = ['<|im_end|>', '<|eot_id|>', '<|eom_id|>', '<end_of_turn>', '<|end|>', '<|return|>', '<｜end▁of▁sentence｜>'];
 
 /** Tokens that end an answer: those of the configuration, of the tokenizer, and the ends of a turn that the template writes. */
-export function endIds(open: Pick<OpenModel, 'stopIds' | 'tokenizer' | 'chatTemplates'>): number[] {
+function endIds(open: Pick<OpenModel, 'stopIds' | 'tokenizer' | 'chatTemplates'>): number[] {
   const { tokenizer, chatTemplates } = open;
   if (tokenizer === undefined || chatTemplates === undefined) return [...open.stopIds];
   const text = [...chatTemplates.templates.values()].join('\n'), eos = chatTemplates.variables['eos_token'];
@@ -58,7 +58,7 @@ export function endIds(open: Pick<OpenModel, 'stopIds' | 'tokenizer' | 'chatTemp
 }
 
 /** Special tokens that the text of an answer would hide. */
-export function markersOf(tokenizer: Tokenizer | undefined): Map<number, string> {
+function markersOf(tokenizer: Tokenizer | undefined): Map<number, string> {
   return new Map(MARKERS.flatMap((word): [number, string][] => {
     const id = tokenizer?.specialTokens.get(word);
     return id === undefined ? [] : [[id, word]];
@@ -66,7 +66,7 @@ export function markersOf(tokenizer: Tokenizer | undefined): Map<number, string>
 }
 
 /** What of an opened model clients are told. */
-export function factsOf(open: OpenModel, contextLength: number): ModelFacts {
+function factsOf(open: OpenModel, contextLength: number): ModelFacts {
   let parameters = 0, bytes = 0;
   const counts = new Map<string, number>();
   for (const { meta: { shape, dtype } } of open.model.states) {

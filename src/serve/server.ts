@@ -36,7 +36,7 @@ export interface RunningServer {
 const HEAD_TIMEOUT_MS = 15_000, REQUEST_TIMEOUT_MS = 60_000;
 
 /** What holds for every server. @throws {ConfigError} if it would be open to other machines without a key */
-export function checkBinding(options: Pick<ServeOptions, 'host'>, keys: KeyRing): void {
+function checkBinding(options: Pick<ServeOptions, 'host'>, keys: KeyRing): void {
   if (isLoopback(options.host) || !keys.isEmpty) return;
   throw new ConfigError(`Cannot serve on ${options.host} without a key: other machines could use it. Make one with --new-key NAME --keys FILE and start with --keys FILE, or leave --host out.`, { path: 'host' });
 }

@@ -4,10 +4,11 @@
 import { z } from 'zod';
 import { checked } from '../body.ts';
 import { RequestFault } from '../fault.ts';
-import type { Answer, AnswerEvent, ChatJob, Choice, ScoredToken, Tool, ToolCall, Usage } from '../job.ts';
+import type { Answer, AnswerEvent, ChatJob, Choice, ScoredToken, Tool, ToolCall } from '../job.ts';
 import type { ChatMessage } from '../../tokenizer/index.ts';
-import { SSE_TYPE, type AnswerShape, type StreamForm } from './form.ts';
-import { choosingOf, errorBody, finishReason, formOf, maybe, responseFormatSchema, samplingFields, sse, usageBody, type AnswerHead } from './openai-shared.ts';
+import type { AnswerShape } from './form.ts';
+import { choosingOf, finishReason, formOf, maybe, responseFormatSchema, samplingFields, usageBody, type AnswerHead } from './openai-shared.ts';
+import { OpenAiStream } from './openai-stream.ts';
 
 const partSchema = z.looseObject({ type: z.string(), text: z.string().optional() });
 const contentSchema = z.union([z.string(), z.array(partSchema)]).nullish();
@@ -131,61 +132,34 @@ function tokenBody({ id, logprob, alternatives }: ScoredToken, head: AnswerHead)
   return { ...one({ id, logprob }), top_logprobs: alternatives.map(one) };
 }
 
-class ChatStream implements StreamForm {
-  readonly contentType = SSE_TYPE;
-  readonly #head: AnswerHead;
-  readonly #includeUsage: boolean;
+class ChatStream extends OpenAiStream {
   readonly #scored: boolean;
   readonly #begun = new Set<number>();
-  #usage: Usage | undefined;
 
   constructor(head: AnswerHead, includeUsage: boolean, scored: boolean) {
-    this.#head = head;
-    this.#includeUsage = includeUsage;
+    super(head, 'chat.completion.chunk', includeUsage);
     this.#scored = scored;
   }
 
-  begin(): string {
-    return '';
-  }
-
-  event(event: AnswerEvent): string {
-    if (event.kind === 'usage') {
-      this.#usage = event.usage;
-      return '';
-    }
-    const { choice } = event, first = this.#begun.has(choice) ? '' : this.#chunk(choice, { role: 'assistant', content: '' });
+  protected told(event: Exclude<AnswerEvent, { kind: 'usage' }>): string {
+    const { choice } = event, first = this.#begun.has(choice) ? '' : this.#delta(choice, { role: 'assistant', content: '' });
     this.#begun.add(choice);
     switch (event.kind) {
       case 'text':
-        return first + this.#chunk(choice, { content: event.text }, null, event.tokens);
+        return first + this.#delta(choice, { content: event.text }, null, event.tokens);
       case 'reasoning':
-        return first + this.#chunk(choice, { reasoning_content: event.text });
+        return first + this.#delta(choice, { reasoning_content: event.text });
       case 'call':
-        return first + this.#chunk(choice, { tool_calls: [{ index: event.index, ...callBody(event.call) }] });
+        return first + this.#delta(choice, { tool_calls: [{ index: event.index, ...callBody(event.call) }] });
       case 'end':
-        return first + this.#chunk(choice, {}, finishReason(event.reason));
+        return first + this.#delta(choice, {}, finishReason(event.reason));
       default:
         return event satisfies never;
     }
   }
 
-  error(fault: RequestFault): string {
-    return sse(errorBody(fault));
-  }
-
-  end(): string {
-    const usage = this.#includeUsage && this.#usage !== undefined ? sse({ ...this.#base(), choices: [], usage: usageBody(this.#usage) }) : '';
-    return `${usage}${sse('[DONE]')}`;
-  }
-
-  #base(): object {
-    const { id, createdSeconds, model } = this.#head;
-    return { id, object: 'chat.completion.chunk', created: createdSeconds, model };
-  }
-
-  #chunk(index: number, delta: object, finish: string | null = null, tokens: readonly ScoredToken[] = []): string {
-    const logprobs = this.#scored && tokens.length > 0 ? { content: tokens.map((token) => tokenBody(token, this.#head)), refusal: null } : null;
-    return sse({ ...this.#base(), choices: [{ index, delta, logprobs, finish_reason: finish }], ...(this.#includeUsage ? { usage: null } : {}) });
+  #delta(index: number, delta: object, finish: string | null = null, tokens: readonly ScoredToken[] = []): string {
+    const logprobs = this.#scored && tokens.length > 0 ? { content: tokens.map((token) => tokenBody(token, this.head)), refusal: null } : null;
+    return this.chunk({ index, delta, logprobs, finish_reason: finish });
   }
 }

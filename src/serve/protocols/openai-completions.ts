@@ -4,9 +4,10 @@
 import { z } from 'zod';
 import { checked } from '../body.ts';
 import { RequestFault } from '../fault.ts';
-import type { Answer, AnswerEvent, ScoredToken, TextJob, Usage } from '../job.ts';
-import { SSE_TYPE, type AnswerShape, type StreamForm } from './form.ts';
-import { choosingOf, errorBody, finishReason, formOf, maybe, responseFormatSchema, samplingFields, sse, usageBody, type AnswerHead } from './openai-shared.ts';
+import type { Answer, AnswerEvent, ScoredToken, TextJob } from '../job.ts';
+import type { AnswerShape } from './form.ts';
+import { choosingOf, finishReason, formOf, maybe, responseFormatSchema, samplingFields, usageBody, type AnswerHead } from './openai-shared.ts';
+import { OpenAiStream } from './openai-stream.ts';
 
 const idsSchema = z.array(z.int().min(0)).min(1);
 
@@ -87,47 +88,23 @@ function logprobsBody(tokens: readonly ScoredToken[], head: AnswerHead, from: nu
   };
 }
 
-class CompletionStream implements StreamForm {
-  readonly contentType = SSE_TYPE;
-  readonly #head: AnswerHead;
-  readonly #includeUsage: boolean;
+class CompletionStream extends OpenAiStream {
   readonly #scored: boolean;
   readonly #offsets = new Map<number, number>();
-  #usage: Usage | undefined;
 
   constructor(head: AnswerHead, includeUsage: boolean, scored: boolean) {
-    this.#head = head;
-    this.#includeUsage = includeUsage;
+    super(head, 'text_completion', includeUsage);
     this.#scored = scored;
   }
 
-  begin(): string {
-    return '';
+  protected told(event: Exclude<AnswerEvent, { kind: 'usage' }>): string {
+    if (event.kind === 'end') return this.#text(event.choice, '', finishReason(event.reason), []);
+    return event.kind === 'text' ? this.#text(event.choice, event.text, null, event.tokens) : '';
   }
 
-  event(event: AnswerEvent): string {
-    if (event.kind === 'usage') this.#usage = event.usage;
-    if (event.kind === 'end') return this.#chunk(event.choice, '', finishReason(event.reason), []);
-    return event.kind === 'text' ? this.#chunk(event.choice, event.text, null, event.tokens) : '';
-  }
-
-  error(fault: RequestFault): string {
-    return sse(errorBody(fault));
-  }
-
-  end(): string {
-    const usage = this.#includeUsage && this.#usage !== undefined ? sse({ ...this.#base(), choices: [], usage: usageBody(this.#usage) }) : '';
-    return `${usage}${sse('[DONE]')}`;
-  }
-
-  #base(): object {
-    const { id, createdSeconds, model } = this.#head;
-    return { id, object: 'text_completion', created: createdSeconds, model };
-  }
-
-  #chunk(index: number, text: string, finish: string | null, tokens: readonly ScoredToken[]): string {
+  #text(index: number, text: string, finish: string | null, tokens: readonly ScoredToken[]): string {
     const from = this.#offsets.get(index) ?? 0;
     this.#offsets.set(index, from + text.length);
-    return sse({ ...this.#base(), choices: [{ index, text, logprobs: this.#scored && tokens.length > 0 ? logprobsBody(tokens, this.#head, from) : null, finish_reason: finish }], ...(this.#includeUsage ? { usage: null } : {}) });
+    return this.chunk({ index, text, logprobs: this.#scored && tokens.length > 0 ? logprobsBody(tokens, this.head, from) : null, finish_reason: finish });
   }
 }
