@@ -71,23 +71,31 @@ export function headsOf(fields: GgufFields): { readonly nHeads: number; readonly
   return { nHeads, headSize, theta: fields.number(key('rope.freq_base')) ?? 10000 };
 }
 
+/** Fields of config.json that every architecture names alike. */
+export function sizeFields(fields: GgufFields): Record<string, unknown> {
+  const key = (name: string): string => `${fields.architecture}.${name}`;
+  return {
+    vocab_size: vocabulary(fields),
+    hidden_size: fields.needed(key('embedding_length')),
+    intermediate_size: fields.needed(key('feed_forward_length')),
+    num_hidden_layers: fields.needed(key('block_count')),
+    max_position_embeddings: fields.needed(key('context_length')),
+    rms_norm_eps: fields.needed(key('attention.layer_norm_rms_epsilon')),
+    tie_word_embeddings: !fields.header.tensors.has('output.weight'),
+  };
+}
+
 /** Fields of config.json: by default the whole head turns, and there are no experts. */
 export function decoderFields(fields: GgufFields, constant: ReadConstant, { turned, experts = false }: { readonly turned?: number; readonly experts?: boolean } = {}): Record<string, unknown> {
   const key = (name: string): string => `${fields.architecture}.${name}`, { nHeads, headSize, theta } = headsOf(fields), hidden = fields.needed(key('embedding_length'));
   if (turned === undefined) fields.only(key('rope.dimension_count'), headSize);
   if (!experts) fields.only(key('expert_count'), 0);
   return {
-    vocab_size: vocabulary(fields),
-    hidden_size: hidden,
-    intermediate_size: fields.needed(key('feed_forward_length')),
-    num_hidden_layers: fields.needed(key('block_count')),
+    ...sizeFields(fields),
     num_attention_heads: nHeads,
     num_key_value_heads: fields.number(key('attention.head_count_kv')) ?? nHeads,
     ...(headSize * nHeads === hidden ? {} : { head_dim: headSize }),
-    max_position_embeddings: fields.needed(key('context_length')),
-    rms_norm_eps: fields.needed(key('attention.layer_norm_rms_epsilon')),
     rope_theta: theta,
-    tie_word_embeddings: !fields.header.tensors.has('output.weight'),
     rope_scaling: readScaling(fields, constant, { theta, turned: turned ?? headSize }),
   };
 }

@@ -8,9 +8,9 @@ import { sizeOf, type State } from '../core/index.ts';
 import { ropeMagnitude, yarnMagnitude } from '../nn/index.ts';
 import type { DeepseekV3Config } from './deepseek_v3.ts';
 import type { ModelDims } from './family.ts';
-import { blockTensors, decoderEntries, firstOf, ropeOf, STREAM_TENSORS } from './gguf-decoder.ts';
+import { blockTensors, decoderEntries, firstOf, ropeOf, sizeFields, STREAM_TENSORS } from './gguf-decoder.ts';
 import { countExperts, EXPERT_TENSORS } from './gguf-experts.ts';
-import { real, shortest, vocabulary, whole, type GgufFields } from './gguf-fields.ts';
+import { real, shortest, whole, type GgufFields } from './gguf-fields.ts';
 import type { GgufForm, JoinedTensor } from './gguf-form.ts';
 import { ROPE_TENSORS } from './gguf-rope.ts';
 import type { GgufEntry } from './gguf-write.ts';
@@ -137,17 +137,11 @@ export const deepseek2: GgufForm<DeepseekV3Config> = {
     fields.only(key('expert_gating_func'), SIGMOID);
     if (!fields.has(key('expert_gating_func'))) throw fields.error('its experts are weighed by a softmax, as those of DeepSeek-V2, which is not supported');
     return {
-      vocab_size: vocabulary(fields),
-      hidden_size: fields.needed(key('embedding_length')),
-      intermediate_size: fields.needed(key('feed_forward_length')),
-      num_hidden_layers: fields.needed(key('block_count')),
+      ...sizeFields(fields),
       num_attention_heads: nHeads,
       num_key_value_heads: nHeads,
-      max_position_embeddings: fields.needed(key('context_length')),
-      rms_norm_eps: fields.needed(key('attention.layer_norm_rms_epsilon')),
       rope_theta: fields.number(key('rope.freq_base')) ?? 10000,
       rope_scaling: readYarn(fields),
-      tie_word_embeddings: !fields.header.tensors.has('output.weight'),
       q_lora_rank: rank === 0 ? null : rank,
       kv_lora_rank: fields.needed(key('attention.kv_lora_rank')),
       qk_nope_head_dim: keys - turning,
