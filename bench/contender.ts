@@ -25,6 +25,13 @@ export interface Contender {
   close(): Promise<void>;
 }
 
+/** Does something for about so many seconds, at least once. @returns what it gave each time */
+export async function repeated(seconds: number, once: () => number | Promise<number>): Promise<number[]> {
+  const values: number[] = [], end = performance.now() + 1000 * seconds;
+  while (values.length === 0 || performance.now() < end) values.push(await once());
+  return values;
+}
+
 export interface ChildOptions {
   readonly name: string;
   readonly command: string;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { decodePage, extractPage } from 'athanor/data';
 import { ratioOf } from './bench-line.ts';
-import { ChildContender, SharedPeer, type Contender } from './contender.ts';
+import { ChildContender, repeated, SharedPeer, type Contender } from './contender.ts';
 import { compareShingles, countSegments, pairedInterval, segmentF1, shingleF1, type Counts } from './extraction-score.ts';
 import { duel, isAsked, type Bench, type BenchContext } from './harness.ts';
 import { peerRequire } from './javascript-peers.ts';
@@ -135,9 +135,7 @@ function timed(name: string, pages: readonly LabelledPage[], open: () => Extract
       return {};
     },
     async measure(seconds) {
-      const values: number[] = [], end = performance.now() + 1000 * seconds;
-      while (values.length === 0 || performance.now() < end) values.push(once());
-      return { values, facts: {} };
+      return { values: await repeated(seconds, once), facts: {} };
     },
     close: async () => {},
   };

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Contender } from './contender.ts';
+import { repeated, type Contender } from './contender.ts';
 import { PeerError } from './peer-error.ts';
 import { checkout } from './places.ts';
 
@@ -27,9 +27,7 @@ export function encoderContender(name: string, texts: readonly string[], open: (
       return {};
     },
     async measure(seconds) {
-      const values: number[] = [], end = performance.now() + 1000 * seconds;
-      while (values.length === 0 || performance.now() < end) values.push(once());
-      return { values, facts: {} };
+      return { values: await repeated(seconds, once), facts: {} };
     },
     close: async () => {},
   };

@@ -2,7 +2,7 @@
 
 import type { NativeExecutor } from 'athanor/backends';
 import { compile, type Graph, type OpName } from 'athanor/core';
-import type { Contender } from './contender.ts';
+import { repeated, type Contender } from './contender.ts';
 
 export interface OperatorOptions {
   readonly graph: Graph;
@@ -42,9 +42,7 @@ export function operatorContender(executor: NativeExecutor, options: OperatorOpt
       return {};
     },
     async measure(seconds) {
-      const values: number[] = [], end = performance.now() + 1000 * seconds;
-      while (values.length === 0 || performance.now() < end) values.push(await once());
-      return { values, facts: {} };
+      return { values: await repeated(seconds, once), facts: {} };
     },
     close: async () => {
       if (handle !== undefined) executor.unload(handle);

@@ -7,7 +7,7 @@ import type { Program } from 'athanor/core';
 import { initialise } from 'athanor/models';
 import { compileTraining, trainingBytes, trainSchema } from 'athanor/train';
 import { modelCases, modelOf } from './cases.ts';
-import type { Facts, Measurement } from './contender.ts';
+import { repeated, type Facts, type Measurement } from './contender.ts';
 import { peakResidentBytes, residentBytes, serveLines } from './line-server.ts';
 
 const LEARNING_RATE = 1e-4;
@@ -85,8 +85,7 @@ async function main(): Promise<void> {
     for (let i = 0, spent = 0; i < 4 && (i < 2 || spent < 5); i++) spent += await timed(); // as the peer warms up
     return trainer.facts;
   }, async (seconds): Promise<Measurement> => {
-    const values: number[] = [], end = performance.now() + seconds * 1000;
-    while (values.length === 0 || performance.now() < end) values.push(Number(trainer!.facts['tokens']) / (await timed()));
+    const values = await repeated(seconds, async () => Number(trainer!.facts['tokens']) / (await timed()));
     return { values, facts: { loss, rss: residentBytes(), peakRss: peakResidentBytes() } };
   });
   process.exit(); // the executor's threads

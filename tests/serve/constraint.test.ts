@@ -1,16 +1,16 @@
 // Answers held to a form by a model of random weights: whatever it would say, what it says is valid where it ended by itself.
 
 import { Ollama } from 'ollama';
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeFolders } from './tiny-model.ts';
-import { startTiny, type TinyServer } from './tiny-server.ts';
+import { openAiOf, startTiny, type TinyServer } from './tiny-server.ts';
 import { TOOL } from './tools-script.ts';
 
 let server: TinyServer, client: OpenAI;
 beforeAll(async () => {
   server = await startTiny();
-  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  client = openAiOf(server);
 });
 afterAll(async () => {
   await server.drain();

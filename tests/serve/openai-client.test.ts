@@ -1,14 +1,14 @@
 // OpenAI's own client over a real socket: its usual flows, and its exceptions.
 
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeFolders } from './tiny-model.ts';
-import { startTiny, type TinyServer } from './tiny-server.ts';
+import { openAiOf, startTiny, type TinyServer } from './tiny-server.ts';
 
 let server: TinyServer, client: OpenAI;
 beforeAll(async () => {
   server = await startTiny();
-  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  client = openAiOf(server);
 });
 afterAll(async () => {
   await server.drain();

@@ -1,7 +1,7 @@
 // OpenAI's responses and embeddings through its client, Ollama's vectors through its own.
 
 import { Ollama } from 'ollama';
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLocal } from '../../src/serve/index.ts';
 import { compile } from '../../src/core/index.ts';
@@ -9,14 +9,14 @@ import { scoreGraph } from '../../src/models/index.ts';
 import { ResponseStore } from '../../src/serve/response-store.ts';
 import type { Asked } from './scripted-engine.ts';
 import { anyExecutor, removeFolders } from './tiny-model.ts';
-import { startTiny, tinyFolder, type TinyServer } from './tiny-server.ts';
+import { openAiOf, startTiny, tinyFolder, type TinyServer } from './tiny-server.ts';
 import { TOOL, toolScript } from './tools-script.ts';
 
 let server: TinyServer, client: OpenAI;
 const asked: Asked[] = [];
 beforeAll(async () => {
   server = await startTiny({ script: { ...toolScript(), asked } });
-  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  client = openAiOf(server);
 });
 afterAll(async () => {
   await server.drain();

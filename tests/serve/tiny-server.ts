@@ -1,5 +1,6 @@
 // A server over the tiny model, or over an engine that says what it is told, on a real socket.
 
+import OpenAI from 'openai';
 import { encodeScript, type Script } from './scripted-engine.ts';
 import { ModelRegistry, openLocal, serveModel, startServer, type RunningServer, type ServedModel, type StartOptions } from '../../src/serve/index.ts';
 import { anyExecutor, temporaryFolder, writeTinyModel } from './tiny-model.ts';
@@ -30,3 +31,6 @@ export async function startTiny(options: Partial<StartOptions> & { script?: Scri
   const server = await startServer({ port: 0, version: '0.1.0', ...rest, registry });
   return { ...server, registry, url: `http://127.0.0.1:${server.port}` };
 }
+
+/** OpenAI's own client of a server, which does not hide failures by asking again. */
+export const openAiOf = ({ url }: { readonly url: string }): OpenAI => new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });

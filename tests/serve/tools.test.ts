@@ -2,17 +2,17 @@
 
 import Anthropic from '@anthropic-ai/sdk';
 import { Ollama } from 'ollama';
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from './raw-http.ts';
 import { removeFolders } from './tiny-model.ts';
-import { startTiny, type TinyServer } from './tiny-server.ts';
+import { openAiOf, startTiny, type TinyServer } from './tiny-server.ts';
 import { TOOL, toolScript } from './tools-script.ts';
 
 let server: TinyServer, openai: OpenAI, ollama: Ollama, anthropic: Anthropic;
 beforeAll(async () => {
   server = await startTiny({ script: toolScript() });
-  openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  openai = openAiOf(server);
   ollama = new Ollama({ host: server.url });
   anthropic = new Anthropic({ baseURL: server.url, apiKey: 'none', maxRetries: 0 });
 });
